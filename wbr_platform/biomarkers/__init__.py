@@ -1,0 +1,1 @@
+"""Whole-body tumour burden, dissemination and host biomarkers."""

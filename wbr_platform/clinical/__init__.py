@@ -1,0 +1,1 @@
+"""Clinical tables: reading, checking, row-level errors."""

@@ -1,0 +1,1 @@
+"""Exports in: inventory, choice of series, checks, pseudonymisation, SUV, SEG and RTSTRUCT."""

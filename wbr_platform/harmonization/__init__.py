@@ -1,0 +1,1 @@
+"""ComBat as a scikit-learn transformer and its diagnostics."""

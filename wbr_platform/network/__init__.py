@@ -1,0 +1,1 @@
+"""Networks of metabolic interaction between organs."""

@@ -1,0 +1,1 @@
+"""All Dagster: partitions, assets, checks, resources, sensors, schedules."""

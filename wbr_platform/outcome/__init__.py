@@ -1,0 +1,1 @@
+"""Survival and response models and the ledger of everything tried."""

@@ -1,0 +1,1 @@
+"""The feature engine and its one table of features."""

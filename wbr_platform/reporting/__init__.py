@@ -1,0 +1,1 @@
+"""Study and cohort pages as self-contained HTML."""

@@ -1,0 +1,1 @@
+"""Organs and lesions: segmenters, thresholds, components, agreement, the region catalogue."""

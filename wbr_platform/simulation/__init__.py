@@ -1,0 +1,1 @@
+"""Phantoms and whole cohorts with a known truth, written as DICOM exports."""

@@ -1,0 +1,1 @@
+"""Where files and tables live; atomic writes; publication to DuckDB; SQL models."""

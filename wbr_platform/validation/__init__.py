@@ -1,0 +1,1 @@
+"""Comparisons with independent references, one table each."""
