@@ -155,7 +155,7 @@ TABLES: Mapping[str, TableSchema] = {
             "study_key": _STUDY,
             "algorithm": Column(Text, "Lesion algorithm; 'organs' for host biomarkers."),
             "biomarker": Column(
-                Text, "Name, for example tmtv_ml, dmax_mm, spleen_liver_ratio_mean."
+                Text, "Name, for example tmtv_ml or spleen_to_liver_ratio_mean."
             ),
             "value": Column(Real, "Value; null when it cannot be computed."),
             "unit": Column(Text, "Unit of the value."),
