@@ -17,7 +17,7 @@ def reference_data_root() -> Path:
 
 
 def reference_data(name: str) -> Path:
-    """One data set by its folder's name; in CI it has to be there, elsewhere the test is skipped."""
+    """A data set by its folder name; in CI it has to be there, elsewhere the test is skipped."""
     folder = reference_data_root() / name
     if folder.exists():
         return folder
