@@ -49,7 +49,9 @@ def _process_alone(
 ) -> list[StepOutcome]:
     with _pool(1) as pool:
         try:
-            return pool.submit(_process_by_name, study_key, step_names, settings, recompute).result()
+            return pool.submit(
+                _process_by_name, study_key, step_names, settings, recompute
+            ).result()
         except BrokenProcessPool:
             message = "the worker process died (out of memory, or killed)"
             return [

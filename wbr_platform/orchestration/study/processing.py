@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from wbr_platform.dicom.vault import Vault
+from wbr_platform.orchestration.study.quarantine import quarantine_rows
 from wbr_platform.orchestration.study.step import StepResult, StudyStep
 from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.refusal import Refusal
@@ -20,9 +21,6 @@ from wbr_platform.store.files import Store
 from wbr_platform.store.manifests import Manifest, stamp
 
 Status = Literal["done", "refused", "unchanged", "failed", "blocked"]
-
-# Reasons that say "this was not in the export", which is no fault and needs no quarantine.
-ABSENCE_PREFIX = "NO_"
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +97,7 @@ def process_study(
         if outcome.status == "failed":
             failed.add(step.name)
         outcomes.append(outcome)
-    _write_quarantine(study_key, store)
+    store.write_part("quarantine", quarantine_rows(store.study_manifests(study_key)), study_key)
     return outcomes
 
 
@@ -158,20 +156,3 @@ def _compute(step: StudyStep, workspace: StudyWorkspace) -> StepResult:
         return step.compute(workspace)
     except Refusal as refusal:
         return StepResult(refusal=refusal)
-
-
-def _write_quarantine(study_key: str, store: Store) -> None:
-    """Rewrite the study's quarantine rows from the refusals that stand now."""
-    rows = [
-        {
-            "stage": manifest.asset,
-            "reason_code": manifest.reason_code,
-            "message": manifest.message,
-            "action": manifest.action,
-        }
-        for manifest in store.study_manifests(study_key)
-        if manifest.status == "refused"
-        and manifest.reason_code
-        and not manifest.reason_code.startswith(ABSENCE_PREFIX)
-    ]
-    store.write_part("quarantine", pl.DataFrame(rows), study_key)

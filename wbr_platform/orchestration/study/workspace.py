@@ -11,6 +11,7 @@ from wbr_platform.dicom.vault import Vault
 from wbr_platform.imaging import LabelMap, Volume
 from wbr_platform.imaging.nifti import read_labelmap, read_volume
 from wbr_platform.imaging.volume import Unit
+from wbr_platform.orchestration.study.quarantine import quarantine_rows
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
 
@@ -53,3 +54,7 @@ class StudyWorkspace:
     def rows(self, table: str) -> pl.DataFrame:
         """This study's rows of a table, without ``study_key``."""
         return self.store.read_part(table, self.study_key).drop("study_key")
+
+    def refusals(self) -> pl.DataFrame:
+        """What the steps of this study refused so far, as rows of the quarantine table."""
+        return quarantine_rows(self.store.study_manifests(self.study_key))

@@ -113,7 +113,5 @@ def primary_organs(study: StudyWorkspace) -> Segmentation | None:
 
 def all_lesions(study: StudyWorkspace) -> dict[str, Segmentation]:
     """The lesions of every segmenter that came to a result, by algorithm."""
-    found = {
-        name: read_segmentation(study, name) for name in study.settings.lesion_algorithms
-    }
+    found = {name: read_segmentation(study, name) for name in study.settings.lesion_algorithms}
     return {name: lesions for name, lesions in found.items() if lesions is not None}
