@@ -109,9 +109,7 @@ def build_study_assets(settings: Settings) -> dg.AssetsDefinition:
         study_keys = list(context.partition_keys)
         failed: list[StepOutcome] = []
         finished = 0
-        for outcomes in process_studies(
-            study_keys, selected, settings, recompute=config.recompute
-        ):
+        for outcomes in process_studies(study_keys, selected, settings, recompute=config.recompute):
             finished += 1
             for outcome in outcomes:
                 if outcome.succeeded:

@@ -1,0 +1,33 @@
+"""The three jobs: read exports, process studies, answer for the cohort."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from wbr_platform.orchestration.partitions import STUDIES
+
+INGEST_JOB = "ingest_exports"
+STUDY_JOB = "process_studies"
+COHORT_JOB = "refresh_cohort"
+
+
+def build_jobs(study_assets: dg.AssetsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Jobs by selection; what is neither ingest nor study level belongs to the cohort."""
+    ingest = dg.AssetSelection.assets("export_inventory")
+    studies = dg.AssetSelection.assets(study_assets)
+    return [
+        dg.define_asset_job(
+            INGEST_JOB, selection=ingest, description="Read exports and register their studies."
+        ),
+        dg.define_asset_job(
+            STUDY_JOB,
+            selection=studies,
+            partitions_def=STUDIES,
+            description="From export to study page, for any number of studies in one run.",
+        ),
+        dg.define_asset_job(
+            COHORT_JOB,
+            selection=dg.AssetSelection.all() - ingest - studies,
+            description="Publish the warehouse, run the cohort's statistics, write its report.",
+        ),
+    ]

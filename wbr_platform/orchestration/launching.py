@@ -1,0 +1,179 @@
+"""The main job, run from the command line through the same Dagster definitions as in the UI."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from wbr_platform.dicom.vault import Vault
+from wbr_platform.orchestration.build import build_definitions
+from wbr_platform.orchestration.freshness import stale_studies
+from wbr_platform.orchestration.instance import open_instance
+from wbr_platform.orchestration.jobs import COHORT_JOB, INGEST_JOB, STUDY_JOB
+from wbr_platform.orchestration.partitions import STUDIES, contiguous_batches, range_tags
+from wbr_platform.orchestration.requests import write_request
+from wbr_platform.orchestration.study.registry import study_steps
+from wbr_platform.settings import Settings
+from wbr_platform.store.files import Store
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how many steps are done, and how many there are."""
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How one job ended; ``problems`` holds one line for each failed step or study."""
+
+    job: str
+    success: bool
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How the whole run ended."""
+
+    stages: tuple[StageResult, ...]
+    studies: tuple[str, ...]
+    processed: tuple[str, ...]
+
+    @property
+    def success(self) -> bool:
+        """Whether no step failed (a refused study is no failure)."""
+        return all(stage.success for stage in self.stages)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every problem, in order."""
+        return tuple(problem for stage in self.stages for problem in stage.problems)
+
+
+def ingest(exports: Sequence[Path], settings: Settings) -> StageResult:
+    """Read exports and register their studies."""
+    with open_instance(settings) as instance:
+        return _ingest(build_definitions(settings), instance, exports, settings)
+
+
+def run(
+    exports: Sequence[Path], settings: Settings, progress: Progress, *, recompute: bool = False
+) -> RunResult:
+    """Ingest the exports (none: only what is registered), process what is not up to date, and
+    refresh the cohort. Goes on after failed studies; the result names them."""
+    definitions = build_definitions(settings)
+    stages = []
+    with open_instance(settings) as instance:
+        if exports:
+            progress("reading exports", 0, 1)
+            stages.append(_ingest(definitions, instance, exports, settings))
+            progress("reading exports", 1, 1)
+        known = list(instance.get_dynamic_partitions(str(STUDIES.name)))
+        wanted = known if recompute else stale_studies(known, settings)
+        batches = contiguous_batches(known, wanted, settings.studies_per_run)
+        with _watching_studies(wanted, settings, progress, recompute):
+            for batch in batches:
+                config = {"ops": {"study_pipeline": {"config": {"recompute": recompute}}}}
+                tags = range_tags(batch)
+                stages.append(_execute(definitions, instance, STUDY_JOB, config, tags))
+        progress("cohort", 0, 1)
+        stages.append(_execute(definitions, instance, COHORT_JOB))
+        progress("cohort", 1, 1)
+    return RunResult(tuple(stages), tuple(known), tuple(wanted))
+
+
+def keep_clinical_table(table: Path, settings: Settings) -> None:
+    """Copy the user's clinical table to the vault, where the cohort's assets read it."""
+    vault = Vault(settings.vault)
+    for old in vault.clinical_folder.glob("clinical.*"):
+        old.unlink()
+    shutil.copyfile(table, vault.clinical_folder / f"clinical{table.suffix.lower()}")
+
+
+def _ingest(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    exports: Sequence[Path],
+    settings: Settings,
+) -> StageResult:
+    request = write_request(settings.vault, exports)
+    config = {"ops": {"export_inventory": {"config": {"request": request}}}}
+    return _execute(definitions, instance, INGEST_JOB, config)
+
+
+def _execute(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> StageResult:
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        run_config={**QUIET, **(config or {})},
+        tags=dict(tags or {}),
+        raise_on_error=False,
+    )
+    return StageResult(job, result.success, tuple(_problems(result)))
+
+
+def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            causes = (failure.user_failure_data.metadata if failure.user_failure_data else {}).get(
+                "causes"
+            )
+            if causes is not None:
+                yield from (str(cause) for cause in causes.value)
+            elif failure.error is not None:
+                yield f"{event.step_key}: {failure.error.message.strip()}"
+        check = event.asset_check_evaluation_data if event.is_asset_check_evaluation else None
+        if check is not None and not check.passed:
+            yield f"check {check.check_name} of {check.asset_key.to_user_string()} did not pass"
+
+
+@contextmanager
+def _watching_studies(
+    study_keys: Sequence[str], settings: Settings, progress: Progress, recompute: bool
+) -> Iterator[None]:
+    """Report progress from the manifests that appear while the studies are processed."""
+    store = Store(settings.store)
+    steps = study_steps(settings)
+    total = len(study_keys) * len(steps)
+    before = {} if not recompute else _stamps(study_keys, store)
+    stop = threading.Event()
+
+    def count() -> int:
+        now = _stamps(study_keys, store)
+        return sum(now[key] != before.get(key) for key in now)
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            progress("studies", count(), total)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    progress("studies", 0, total)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+        progress("studies", total, total)
+
+
+def _stamps(study_keys: Sequence[str], store: Store) -> dict[tuple[str, str], str]:
+    """Creation times of the manifests that exist, by study and asset."""
+    return {
+        (key, manifest.asset): manifest.created
+        for key in study_keys
+        for manifest in store.study_manifests(key)
+    }
