@@ -30,6 +30,14 @@ DRIFT_TOLERANCE = 0.1  # of a pixel, over the whole series
 DRIFT_FLOOR_MM = 0.05
 MAX_GAP = 1.5  # distance between slices over their thickness
 
+MULTIFRAME_CLASSES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.128.1",  # Legacy Converted Enhanced PET Image Storage
+        "1.2.840.10008.5.1.4.1.1.130",  # Enhanced PET Image Storage
+    }
+)
 FRESH_EXPORT = "export the whole series again from the archive"
 _SAME_VALUE = {
     "SeriesInstanceUID": ("GEOMETRY_MIXED_SERIES", "several series"),
@@ -84,15 +92,13 @@ def check_slices(headers: Sequence[Dataset]) -> tuple[list[int], Geometry]:
 
 
 def _check_kind(headers: Sequence[Dataset]) -> None:
-    if len(headers) < 2:
-        raise Refusal(
-            "GEOMETRY_TOO_FEW_SLICES",
-            f"a volume needs two slices or more, the series has {len(headers)}",
-            FRESH_EXPORT,
-        )
     for header in headers:
         frames = whole(header, "NumberOfFrames")
-        if "PerFrameFunctionalGroupsSequence" in header or (frames is not None and frames > 1):
+        if (
+            text(header, "SOPClassUID") in MULTIFRAME_CLASSES
+            or "PerFrameFunctionalGroupsSequence" in header
+            or (frames is not None and frames > 1)
+        ):
             raise Refusal(
                 "ENHANCED_MULTIFRAME_UNSUPPORTED",
                 "multi-frame (enhanced) images are not read",
@@ -112,6 +118,12 @@ def _check_kind(headers: Sequence[Dataset]) -> None:
                 "the series is dynamic or gated",
                 "export one time point as a static series",
             )
+    if len(headers) < 2:
+        raise Refusal(
+            "GEOMETRY_TOO_FEW_SLICES",
+            f"a volume needs two slices or more, the series has {len(headers)}",
+            FRESH_EXPORT,
+        )
 
 
 def _check_agreement(headers: Sequence[Dataset]) -> None:

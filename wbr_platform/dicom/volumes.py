@@ -55,7 +55,7 @@ def read_series(paths: Sequence[Path]) -> SeriesPixels:
 def read_image(path: Path) -> Dataset:
     """One file with its pixel data; Refusal FILE_UNREADABLE when pydicom cannot."""
     try:
-        return pydicom.dcmread(path)
+        return pydicom.dcmread(path, force=True)  # files without a preamble are common enough
     except PARSER_ERRORS as error:
         raise Refusal(
             "FILE_UNREADABLE",
@@ -89,11 +89,11 @@ def stored_pixels(image: Dataset) -> NDArray[np.generic]:
     if "PixelData" not in image:
         raise Refusal("PIXELS_MISSING", "an image has no PixelData", FRESH_EXPORT)
     try:
-        syntax = image.file_meta.TransferSyntaxUID
-        if syntax.is_compressed and not syntax.is_deflated:
+        if _is_compressed(image):
             pixels = np.asarray(image.pixel_array)
         else:
-            pixels = _uncompressed(image, shape, "<" if syntax.is_little_endian else ">")
+            _, little_endian = image.original_encoding
+            pixels = _uncompressed(image, shape, "<" if little_endian else ">")
     except Refusal:
         raise
     except PARSER_ERRORS as error:
@@ -105,6 +105,12 @@ def stored_pixels(image: Dataset) -> NDArray[np.generic]:
     if pixels.shape != shape:
         raise Refusal("PIXELS_WRONG_SIZE", "the pixel data do not fill the matrix", FRESH_EXPORT)
     return pixels
+
+
+def _is_compressed(image: Dataset) -> bool:
+    """Whether the pixels are encapsulated; a file without meta information cannot say so."""
+    syntax = image.file_meta.get("TransferSyntaxUID")
+    return syntax is not None and syntax.is_compressed and not syntax.is_deflated
 
 
 def _uncompressed(image: Dataset, shape: tuple[int, int], order: str) -> NDArray[np.generic]:
