@@ -12,33 +12,43 @@ Text, Real, Whole, Flag = pl.String, pl.Float64, pl.Int64, pl.Boolean
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, what it means, and its unit where it has one."""
+    """One column: its type, what it means, and its unit where it has one.
+
+    A ``required`` column identifies the row: it has to be given and is never null.
+    """
 
     dtype: type[pl.DataType]
     description: str
     unit: str = ""
+    required: bool = False
 
 
 @dataclass(frozen=True)
 class TableSchema:
-    """One table; ``per_study`` tables have a part for each study, the others one part in all."""
+    """One table; ``per_study`` tables have a part for each study, the others one part in all.
+
+    With ``keeps_extra_columns`` columns that are not listed here are kept as text.
+    """
 
     description: str
     columns: Mapping[str, Column]
     per_study: bool = True
+    keeps_extra_columns: bool = False
 
     def polars_schema(self) -> dict[str, type[pl.DataType]]:
         """Column name to polars type, in order."""
         return {name: column.dtype for name, column in self.columns.items()}
 
 
-_STUDY = Column(Text, "Pseudonym of the study (one patient's PET/CT).")
-_PATIENT = Column(Text, "Pseudonym of the patient.")
+_STUDY = Column(Text, "Pseudonym of the study (one patient's PET/CT).", required=True)
+_PATIENT = Column(Text, "Pseudonym of the patient.", required=True)
 _REASON = Column(Text, "Stable reason code when the value is missing, else null.")
-_REGION = Column(Text, "Region id, unique in the study: <layer>/<algorithm>/<region>.")
-_ALGORITHM = Column(Text, "Name of the segmenter that drew the region.")
+_REGION = Column(
+    Text, "Region id, unique in the study: <layer>/<algorithm>/<region>.", required=True
+)
+_ALGORITHM = Column(Text, "Name of the segmenter that drew the region.", required=True)
 _ALGORITHM_VERSION = Column(Text, "Version of that segmenter.")
-_ANALYSIS = Column(Text, "Id of the fitted analysis (a row of analysis_ledger).")
+_ANALYSIS = Column(Text, "Id of the fitted analysis (a row of analysis_ledger).", required=True)
 
 TABLES: Mapping[str, TableSchema] = {
     "studies": TableSchema(
@@ -47,7 +57,7 @@ TABLES: Mapping[str, TableSchema] = {
             "study_key": _STUDY,
             "patient_key": _PATIENT,
             "source_kind": Column(Text, "dicom or nifti."),
-            "status": Column(Text, "accepted or refused."),
+            "status": Column(Text, "accepted or refused.", required=True),
             "reason_code": Column(Text, "Why the study was refused, else null."),
             "study_date": Column(Text, "Study date (ISO), shifted by whole days per patient."),
             "sex": Column(Text, "M, F or O as in PatientSex; null when unknown."),
@@ -64,7 +74,7 @@ TABLES: Mapping[str, TableSchema] = {
         "One row a series of the export: chosen or not, why, and how it was acquired.",
         {
             "study_key": _STUDY,
-            "series_key": Column(Text, "Pseudonym of the series."),
+            "series_key": Column(Text, "Pseudonym of the series.", required=True),
             "modality": Column(Text, "DICOM Modality (PT, CT, SEG, RTSTRUCT, …)."),
             "role": Column(Text, "pet, ct, masks or unused."),
             "choice_reason_code": Column(Text, "Stable code of why the series was (not) chosen."),
@@ -91,8 +101,8 @@ TABLES: Mapping[str, TableSchema] = {
         "Everything that was refused, with its reason; nothing disappears.",
         {
             "study_key": _STUDY,
-            "stage": Column(Text, "Asset that refused."),
-            "reason_code": Column(Text, "Stable reason code."),
+            "stage": Column(Text, "Asset that refused.", required=True),
+            "reason_code": Column(Text, "Stable reason code.", required=True),
             "message": Column(Text, "What was wrong."),
             "action": Column(Text, "What can be done about it."),
         },
@@ -102,9 +112,15 @@ TABLES: Mapping[str, TableSchema] = {
         {
             "study_key": _STUDY,
             "region_id": _REGION,
-            "layer": Column(Text, "Layer in which regions do not overlap: organs, lesions, …"),
-            "kind": Column(Text, "organ, healthy_organ, lesion, tumour_burden or other."),
-            "region": Column(Text, "Name of the region in its layer (for example liver, L01)."),
+            "layer": Column(
+                Text, "Layer in which regions do not overlap: organs, lesions, …", required=True
+            ),
+            "kind": Column(
+                Text, "organ, healthy_organ, lesion, tumour_burden or other.", required=True
+            ),
+            "region": Column(
+                Text, "Name of the region in its layer (for example liver, L01).", required=True
+            ),
             "label": Column(Whole, "Voxel value of the region in its layer's label map."),
             "organ": Column(Text, "Organ: its own name, or where a lesion lies; null if unknown."),
             "algorithm": _ALGORITHM,
@@ -123,10 +139,10 @@ TABLES: Mapping[str, TableSchema] = {
         {
             "study_key": _STUDY,
             "region_id": _REGION,
-            "modality": Column(Text, "PT or CT."),
-            "policy": Column(Text, "Name of the extraction policy."),
+            "modality": Column(Text, "PT or CT.", required=True),
+            "policy": Column(Text, "Name of the extraction policy.", required=True),
             "policy_hash": Column(Text, "Hash of all its parameters."),
-            "feature": Column(Text, "Feature name."),
+            "feature": Column(Text, "Feature name.", required=True),
             "value": Column(Real, "Value in the feature's unit; null when it cannot be computed."),
             "reason": _REASON,
         },
@@ -137,7 +153,7 @@ TABLES: Mapping[str, TableSchema] = {
             "study_key": _STUDY,
             "region_id": _REGION,
             "algorithm": _ALGORITHM,
-            "lesion": Column(Text, "Lesion name, L01 the largest."),
+            "lesion": Column(Text, "Lesion name, L01 the largest.", required=True),
             "organ": Column(Text, "Organ in which most of the lesion lies; null if unknown."),
             "suv_max": Column(Real, "Greatest SUVbw.", "SUVbw"),
             "suv_mean": Column(Real, "Mean SUVbw.", "SUVbw"),
@@ -153,9 +169,11 @@ TABLES: Mapping[str, TableSchema] = {
         "Whole-body biomarkers, one row a study, lesion algorithm and biomarker.",
         {
             "study_key": _STUDY,
-            "algorithm": Column(Text, "Lesion algorithm; 'organs' for host biomarkers."),
+            "algorithm": Column(
+                Text, "Lesion algorithm; 'organs' for host biomarkers.", required=True
+            ),
             "biomarker": Column(
-                Text, "Name, for example tmtv_ml or spleen_to_liver_ratio_mean."
+                Text, "Name, for example tmtv_ml or spleen_to_liver_ratio_mean.", required=True
             ),
             "value": Column(Real, "Value; null when it cannot be computed."),
             "unit": Column(Text, "Unit of the value."),
@@ -166,8 +184,8 @@ TABLES: Mapping[str, TableSchema] = {
         "Every pair of lesion algorithms of a study compared on the PET grid.",
         {
             "study_key": _STUDY,
-            "algorithm_a": Column(Text, "First algorithm."),
-            "algorithm_b": Column(Text, "Second algorithm."),
+            "algorithm_a": Column(Text, "First algorithm.", required=True),
+            "algorithm_b": Column(Text, "Second algorithm.", required=True),
             "measure": Column(Text, "dice, volume_a_ml, volume_b_ml or volume_difference_ml."),
             "value": Column(Real, "Value; null when it is not defined."),
             "reason": _REASON,
@@ -191,6 +209,7 @@ TABLES: Mapping[str, TableSchema] = {
             "progression": Column(Flag, "Progression or death observed."),
         },
         per_study=False,
+        keeps_extra_columns=True,
     ),
     "harmonized_features": TableSchema(
         "Features before and after ComBat, with the batch they were harmonised from.",
@@ -198,9 +217,9 @@ TABLES: Mapping[str, TableSchema] = {
             "study_key": _STUDY,
             "kind": Column(Text, "Kind of region (one fit for each kind, region and modality)."),
             "region": Column(Text, "Region name."),
-            "modality": Column(Text, "PT or CT."),
-            "policy": Column(Text, "Name of the extraction policy."),
-            "feature": Column(Text, "Feature name."),
+            "modality": Column(Text, "PT or CT.", required=True),
+            "policy": Column(Text, "Name of the extraction policy.", required=True),
+            "feature": Column(Text, "Feature name.", required=True),
             "batch": Column(Text, "Batch: the scanner."),
             "value": Column(Real, "Value as extracted."),
             "harmonized_value": Column(Real, "Value after ComBat; null when not harmonised."),
@@ -212,7 +231,7 @@ TABLES: Mapping[str, TableSchema] = {
         "Nodes of the cohort's organ network, and the regions that were left out, with the reason.",
         {
             "analysis_id": _ANALYSIS,
-            "node": Column(Text, "Region."),
+            "node": Column(Text, "Region.", required=True),
             "included": Column(Flag, "Whether the node is in the network."),
             "reason": Column(Text, "Why a region was left out, else null."),
             "patients": Column(Whole, "Patients with a value."),
@@ -224,8 +243,8 @@ TABLES: Mapping[str, TableSchema] = {
         "Edges of the cohort's organ network.",
         {
             "analysis_id": _ANALYSIS,
-            "node_a": Column(Text, "First region."),
-            "node_b": Column(Text, "Second region."),
+            "node_a": Column(Text, "First region.", required=True),
+            "node_b": Column(Text, "Second region.", required=True),
             "patients": Column(Whole, "Patients used."),
             "correlation": Column(Real, "Correlation of the residuals."),
             "partial_correlation": Column(Real, "Shrunk partial correlation."),
@@ -238,7 +257,7 @@ TABLES: Mapping[str, TableSchema] = {
         "Cox models, one row a coefficient.",
         {
             "analysis_id": _ANALYSIS,
-            "model": Column(Text, "Name of the model."),
+            "model": Column(Text, "Name of the model.", required=True),
             "covariate": Column(Text, "Covariate."),
             "patients": Column(Whole, "Patients used."),
             "events": Column(Whole, "Events observed."),
