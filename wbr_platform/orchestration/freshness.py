@@ -30,7 +30,7 @@ def work_token(study_key: str, settings: Settings) -> str:
     A sensor asks for the same token once only, so that a study that fails is not tried for ever.
     """
     steps: Sequence[StudyStep] = study_steps(settings)
-    parts = [Vault(settings.vault).fingerprint(study_key)]
+    parts = [str(Vault(settings.vault).source(study_key)["fingerprint"])]
     for step in steps:
         parts += [step.name, step.code_version, repr(sorted(step.parameters(settings).items()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -108,9 +108,8 @@ def build_study_assets(settings: Settings) -> dg.AssetsDefinition:
         selected = [by_key[k].name for k in by_key if k in context.selected_asset_keys]
         study_keys = list(context.partition_keys)
         failed: list[StepOutcome] = []
-        finished = 0
-        for outcomes in process_studies(study_keys, selected, settings, recompute=config.recompute):
-            finished += 1
+        results = process_studies(study_keys, selected, settings, recompute=config.recompute)
+        for finished, outcomes in enumerate(results, start=1):
             for outcome in outcomes:
                 if outcome.succeeded:
                     step = by_key[asset_key(outcome.step)]

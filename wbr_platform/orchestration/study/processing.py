@@ -18,6 +18,7 @@ from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.refusal import Refusal
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
+from wbr_platform.store.locks import file_lock
 from wbr_platform.store.manifests import Manifest, stamp
 
 Status = Literal["done", "refused", "unchanged", "failed", "blocked"]
@@ -56,7 +57,7 @@ def expected_stamp(
         manifest = store.read_manifest(name, study_key)
         above[name] = manifest.stamp if manifest else "missing"
     if not step.upstream:
-        above["source"] = vault.fingerprint(study_key)
+        above["source"] = str(vault.source(study_key)["fingerprint"])
     return stamp(step.code_version, dict(step.parameters(settings)), above)
 
 
@@ -83,8 +84,24 @@ def process_study(
     steps below it are ``blocked``. With ``recompute`` fresh results are made again.
     """
     store, vault = Store(settings.store), Vault(settings.vault)
+    # Two runs may be asked for the same study: the second then finds it done.
+    with file_lock(store.root / ".locks" / f"{study_key}.lock"):
+        outcomes = _process_steps(study_key, steps, store, vault, settings, recompute)
+        refused = quarantine_rows(store.study_manifests(study_key))
+        store.write_part("quarantine", refused, study_key)
+    return outcomes
+
+
+def _process_steps(
+    study_key: str,
+    steps: Sequence[StudyStep],
+    store: Store,
+    vault: Vault,
+    settings: Settings,
+    recompute: bool,
+) -> list[StepOutcome]:
     failed: set[str] = set()
-    outcomes = []
+    outcomes: list[StepOutcome] = []
     for step in steps:
         if failed.intersection(step.upstream):
             failed.add(step.name)
@@ -97,7 +114,6 @@ def process_study(
         if outcome.status == "failed":
             failed.add(step.name)
         outcomes.append(outcome)
-    store.write_part("quarantine", quarantine_rows(store.study_manifests(study_key)), study_key)
     return outcomes
 
 

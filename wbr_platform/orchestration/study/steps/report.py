@@ -10,7 +10,6 @@ from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.reporting.study_page import StudyPageInputs, study_page
 from wbr_platform.settings import Settings
 
-PAGE = "study.html"
 TABLES = (
     "acquisitions",
     "quarantine",
@@ -33,8 +32,9 @@ def study_report(study: StudyWorkspace) -> StepResult:
         provenance=_provenance(study),
         **frames,
     )
-    (study.folder / PAGE).write_text(study_page(inputs), encoding="utf-8")
-    return StepResult({"page": PAGE})
+    page = f"studies/{study.study_key}.html"
+    study.store.write_report(page, study_page(inputs))
+    return StepResult({"page": page})
 
 
 def _pictures(study: StudyWorkspace) -> dict[str, bytes]:
