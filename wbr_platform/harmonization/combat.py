@@ -213,7 +213,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         constant = low.min(axis=0) >= high.max(axis=0)
         reasons = np.select(
             [(counts < self._minimum).any(axis=0), constant, constant_in_batch],
-            ["MISSING_VALUE", "CONSTANT", "CONSTANT_IN_BATCH"],
+            ["TOO_FEW_VALUES_IN_BATCH", "CONSTANT", "CONSTANT_IN_BATCH"],
             default="",
         )
         return [str(reason) or None for reason in reasons]

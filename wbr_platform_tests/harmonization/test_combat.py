@@ -132,7 +132,7 @@ def test_constant_features_pass_unchanged_with_a_reason() -> None:
     assert combat.estimates_.reasons[:4] == (
         "CONSTANT",
         "CONSTANT_IN_BATCH",
-        "MISSING_VALUE",
+        "TOO_FEW_VALUES_IN_BATCH",
         None,
     )
     ours = combat.transform(values, batch=BATCH)
