@@ -82,8 +82,7 @@ def draw(groups: Mapping[str, str], upstream: Mapping[str, Sequence[str]]) -> st
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for name, parents in upstream.items():
-        for parent in parents:
-            parts.append(_edge(place[parent], place[name]))
+        parts += [_edge(place[parent], place[name]) for parent in parents]
     for name, (x, y) in place.items():
         parts.append(
             f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
