@@ -97,3 +97,14 @@ class Geometry:
             (float(origin[0]), float(origin[1]), float(origin[2])),
             self.direction,
         )
+
+    def covered_by(self, other: Geometry, samples: int = 16) -> float:
+        """Share (0 to 1) of this grid's field that lies within the other grid's field.
+
+        Estimated on ``samples`` planes along each axis.
+        """
+        ticks = [(np.arange(samples) + 0.5) / samples * n - 0.5 for n in self.shape]
+        points = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3)
+        indices = other.world_to_index(self.index_to_world(points))
+        inside = (indices >= -0.5) & (indices <= np.asarray(other.shape) - 0.5)
+        return float(inside.all(axis=1).mean())

@@ -31,7 +31,8 @@ def regions(study: StudyWorkspace) -> StepResult:
     table = catalogues["pet" if "pet" in catalogues else "ct"].table
     if table.is_empty():
         raise Refusal("NO_REGIONS", "no segmenter found a region in this study")
-    return StepResult({"regions": table.height}, {"regions": table})
+    covered = present["pet"].covered_by(present["ct"]) if len(present) == 2 else None
+    return StepResult({"regions": table.height, "pet_covered_by_ct": covered}, {"regions": table})
 
 
 def segmentation_agreement(study: StudyWorkspace) -> StepResult:
