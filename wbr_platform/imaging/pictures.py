@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wbr_platform.imaging.projection import (
+    VIEWING_AXIS,
     Plane,
     PlaneImage,
     cut_over,
@@ -373,14 +374,14 @@ def fused_slice_picture(
     ct: Volume | None,
     pet: Volume | None,
     plane: Plane,
-    position: float,
+    position: float | None = None,
     suv_max: float = 10.0,
     hu_window: tuple[float, float] = (-160.0, 240.0),
 ) -> bytes:
     """PNG: one slice of the CT in grey with the PET over it; either may be missing, not both.
 
     ``position`` is where the slice lies along the plane's normal, in LPS mm (axial: z, coronal: y,
-    sagittal: x). Raises ValueError when there is no image at all.
+    sagittal: x); by default the middle of the field. Raises ValueError when there is no image at all.
     """
     images = [image for image in (ct, pet) if image is not None]
     if not images:
@@ -389,6 +390,8 @@ def fused_slice_picture(
     points = images[0].geometry.index_to_world(corners.reshape(3, -1).T)
     box = (points.min(axis=0), points.max(axis=0))
     extents = box[1] - box[0]
+    if position is None:
+        position = float((box[0] + box[1])[2 - VIEWING_AXIS[plane]] / 2)
     pixel_mm = max(1.0, float(extents.max()) / 600)
     figure = Figure(dpi=100, facecolor="black")
     axes = figure.add_axes((0, 0, 1, 1))

@@ -105,7 +105,7 @@ def test_lesions_are_red_and_organs_keep_their_colours_on_grids_of_their_own() -
 
 def test_the_picture_is_small_and_quick_with_many_lesions() -> None:
     generator = np.random.default_rng(8)
-    geometry = Geometry((270, 144, 144), (4.0, 4.0, 4.0), (-286.0, -286.0, -538.0))
+    geometry = Geometry((210, 70, 90), (5.0, 5.0, 5.0), (-222.5, -172.5, -522.5))
     pet = _patient(geometry)
     noisy = replace(pet, array=np.abs(pet.array + generator.normal(0, 0.4, geometry.shape)))
     array = np.zeros(geometry.shape, dtype=np.uint8)
@@ -162,6 +162,12 @@ def test_a_fused_slice_shows_pet_on_ct_in_place() -> None:
     assert rows.mean() == pytest.approx(pixels.shape[0] / 2, rel=0.2)
     elsewhere = _pixels(fused_slice_picture(ct, pet, "axial", -300.0))
     assert not (elsewhere[..., 0] - elsewhere[..., 2] > 60).any()
+
+
+def test_a_slice_lies_in_the_middle_unless_told_otherwise() -> None:
+    pet = _patient(_geometry(AXIS_PARALLEL_DIRECTIONS[7]))
+    middle = fused_slice_picture(None, pet, "coronal")
+    assert middle == fused_slice_picture(None, pet, "coronal", 0.0)
 
 
 def test_a_slice_needs_one_image_at_least() -> None:

@@ -43,7 +43,7 @@ def _hot_voxel(geometry: Geometry, point: tuple[float, float, float]) -> Volume:
 
 
 def _hottest(image: PlaneImage) -> tuple[float, float]:
-    """Where the greatest pixel lies, as shares of the width from the left and height from the top."""
+    """Where the greatest pixel lies: shares of the width (from left) and height (from top)."""
     row, column = np.unravel_index(image.array.argmax(), image.array.shape)
     rows, columns = image.array.shape
     return (column + 0.5) / columns, (row + 0.5) / rows
