@@ -80,3 +80,27 @@ class Settings(BaseSettings):
                 text = str(value)
             environment[f"WBR_{name.upper()}"] = text
         return environment
+
+
+def settings_markdown() -> str:
+    """The page of all settings, from their own descriptions."""
+    lines = [
+        "# Settings",
+        "",
+        "Given as `WBR_…` environment variables or in a `wbr.toml` of the working folder (without",
+        "the prefix, in lower case); lists are JSON in the environment. `--store`, `--vault`,",
+        "`--inbox` and `--workers` of the commands go before both.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "number of cores, 8 at most" if field.default_factory else _shown(field.default)
+        lines.append(f"| `WBR_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ", ".join(f"`{item}`" for item in default)
+    return f"`{default}`"
