@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from wbr_platform.imaging.morphology import BoolArray, Box, Spacing, bounding_box, grow_box
+from wbr_platform.imaging.morphology import BoolArray, Box, Spacing, grow_box
 
 # The search for the nearest region widens in these steps (mm), so that most masks need a small box.
-_SEARCH_STEPS_MM = (15.0, 40.0, 100.0)
+_SEARCH_STEPS_MM = (15.0, 40.0)
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,31 @@ class Neighbour:
 
 
 def overlap_or_nearest(
-    mask: BoolArray,
+    labels: NDArray[np.integer[Any]],
+    label: int,
+    box: Box,
     regions: NDArray[np.integer[Any]],
     candidates: Collection[int],
     spacing: Spacing,
     limit_mm: float,
 ) -> Neighbour | None:
-    """The candidate with the greatest overlap, else the nearest one within ``limit_mm``.
+    """The region that the voxels of ``label`` overlap most, else the nearest within ``limit_mm``.
 
-    ``mask`` and ``regions`` share a grid (z, y, x). Ties go to the lower label. None when the
-    mask is empty or no candidate is near enough.
+    ``labels`` and ``regions`` share a grid (z, y, x); ``box`` holds all voxels of ``label``; only
+    ``candidates`` of the regions count. Ties go to the lower region label. None when there is no
+    voxel or no candidate near enough.
     """
-    box = bounding_box(mask)
-    if box is None or not candidates:
+    wanted = np.array(sorted(candidates), dtype=np.int64)
+    found, counts = np.unique(regions[box][labels[box] == label], return_counts=True)
+    if found.size == 0 or wanted.size == 0:
         return None
-    wanted = np.array(sorted(candidates))
-    labels, counts = np.unique(regions[box][mask[box]], return_counts=True)
-    known = np.isin(labels, wanted)
+    known = np.isin(found, wanted)
     if known.any():
         best = int(np.argmax(counts[known]))
-        return Neighbour(int(labels[known][best]), 0.0, int(counts[known][best]))
+        return Neighbour(int(found[known][best]), 0.0, int(counts[known][best]))
     for reach in (*[step for step in _SEARCH_STEPS_MM if step < limit_mm], limit_mm):
-        wide = grow_box(box, mask.shape, spacing, reach)
-        nearest = _nearest_within(mask, regions, wanted, spacing, wide)
+        wide = grow_box(box, labels.shape, spacing, reach)
+        nearest = _nearest_within(labels[wide] == label, regions[wide], wanted, spacing)
         if nearest is not None and nearest.distance_mm <= reach:
             return nearest
     return None
@@ -57,16 +59,13 @@ def overlap_or_nearest(
 def _nearest_within(
     mask: BoolArray,
     regions: NDArray[np.integer[Any]],
-    wanted: NDArray[np.integer[Any]],
+    wanted: NDArray[np.int64],
     spacing: Spacing,
-    box: Box,
 ) -> Neighbour | None:
-    crop = regions[box]
-    present = np.isin(crop, wanted)
+    present = np.isin(regions, wanted)
     if not present.any():
         return None
-    distance = ndimage.distance_transform_edt(~mask[box], sampling=spacing)[present]
+    distance = ndimage.distance_transform_edt(~mask, sampling=spacing)[present]
     least = float(distance.min())
     # Distances that differ by rounding only are a tie: the answer must not depend on axis order.
-    label = int(crop[present][distance <= least + 1e-6].min())
-    return Neighbour(label, least, 0)
+    return Neighbour(int(regions[present][distance <= least + 1e-6].min()), least, 0)
