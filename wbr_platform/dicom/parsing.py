@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import numpy as np
 from wbr_platform.dicom.describing import read_header
 from wbr_platform.dicom.geometry_gate import check_slices
 from wbr_platform.dicom.headers import text
+from wbr_platform.dicom.pseudonym import identity_words, technical_text
 from wbr_platform.dicom.selection import MASK_CLASSES
 from wbr_platform.dicom.volumes import read_image, read_series
 from wbr_platform.imaging.geometry import Geometry
 from wbr_platform.imaging.volume import NamedMask
 from wbr_platform.refusal import Refusal
 
+CODE = re.compile(r"[A-Za-z0-9_]{1,16}:[A-Za-z0-9._\-]{1,64}")
 HU_TYPES = ("", "HU", "US")  # US: unspecified; what an original CT stores is HU nevertheless
 
 
@@ -71,6 +74,7 @@ def parse_ct(paths: Sequence[str]) -> dict[str, Any]:
 def parse_masks(mask_path: str, image_paths: Sequence[str]) -> dict[str, Any]:
     """The masks of one SEG or RTSTRUCT on the grid of the image series that it refers to.
 
+    A region's name is free text: one that might be about a person becomes ``region_<number>``.
     Masks travel as packed bits: {"masks": [{"name", "code", "source", "notes", "bits"}],
     "geometry", "instances"}.
     """
@@ -90,16 +94,17 @@ def parse_masks(mask_path: str, image_paths: Sequence[str]) -> dict[str, Any]:
         masks = read_rtstruct(dataset, geometry, instances)
     else:
         raise Refusal("MASKS_UNREADABLE", "the object is neither a SEG nor an RTSTRUCT")
+    identity = identity_words(dataset) | identity_words(headers[0])
     return {
         "masks": [
             {
-                "name": mask.name,
-                "code": mask.code,
+                "name": technical_text(mask.name, identity) or f"region_{number}",
+                "code": mask.code if mask.code and CODE.fullmatch(mask.code) else None,
                 "source": mask.source,
                 "notes": list(mask.notes),
                 "bits": np.packbits(mask.mask),
             }
-            for mask in masks
+            for number, mask in enumerate(masks, start=1)
         ],
         "geometry": geometry_as_dict(geometry),
         "instances": [text(dataset, "SOPInstanceUID")],

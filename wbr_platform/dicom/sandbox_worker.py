@@ -83,6 +83,12 @@ def _place_of(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
+def _is_of_a_parser(error: BaseException) -> bool:
+    """Whether a library raised it over the file, and not the platform's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and "wbr_platform" not in Path(frames[-1].filename).parts
+
+
 def _verdict(work: Callable[[], dict[str, Any]], packer: _Packer) -> dict[str, Any]:
     from wbr_platform.refusal import Refusal
 
@@ -98,9 +104,9 @@ def _verdict(work: Callable[[], dict[str, Any]], packer: _Packer) -> dict[str, A
         ]
     except Exception as error:  # noqa: BLE001 - the boundary: recorded as the item's verdict
         refused = [
-            "FILE_UNREADABLE",
+            "FILE_UNREADABLE" if _is_of_a_parser(error) else "READING_FAILED",
             f"the file cannot be read ({_place_of(error)})",
-            "export it again from the archive",
+            "export it again from the archive; if it stays so, report the place named here",
         ]
     return {"status": "refused", "refusal": refused}
 
