@@ -1,0 +1,136 @@
+"""Local and global intensity peak: the mean over a sphere of 1 mL (IBSI family 9ST6).
+
+The local peak (VJGA) lies round the region's voxel of highest intensity, the global peak (0F91)
+round whichever of its voxels gives the highest mean. Every voxel of the image whose centre lies in
+the sphere counts, whether or not it belongs to the region. For SUV the local peak is SUVpeak.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from wbr_platform.imaging.volume import Volume
+from wbr_platform.radiomics.crop import Box, Margin, cut_padded, grown, tight_box
+from wbr_platform.refusal import Refusal
+
+# Radius of a sphere of 1 cm³ in mm.
+PEAK_RADIUS_MM = 10.0 * (3.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
+
+
+def peak_margin(spacing: tuple[float, float, float]) -> Margin:
+    """How many voxels (z, y, x) the sphere reaches from its centre."""
+    reach = [int(PEAK_RADIUS_MM // step) for step in spacing]
+    return reach[0], reach[1], reach[2]
+
+
+def sphere_rows(spacing: tuple[float, float, float]) -> NDArray[np.int64]:
+    """The sphere as rows (dz, dy, n): n voxels on both sides of the row's middle lie in it."""
+    reach_z, reach_y, _ = peak_margin(spacing)
+    rows = []
+    for dz in range(-reach_z, reach_z + 1):
+        for dy in range(-reach_y, reach_y + 1):
+            left = PEAK_RADIUS_MM**2 - (dz * spacing[0]) ** 2 - (dy * spacing[1]) ** 2
+            if left >= 0:
+                rows.append((dz, dy, int(math.sqrt(left) / spacing[2])))
+    return np.array(rows, dtype=np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _row_sums(image: Any) -> Any:
+    """Running sums along x of the intensities and of the voxels inside the image (not NaN)."""
+    depth, height, width = image.shape
+    sums = np.zeros((depth, height, width + 1), dtype=np.float64)
+    counts = np.zeros((depth, height, width + 1), dtype=np.int32)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                value = image[z, y, x]
+                inside = value == value
+                sums[z, y, x + 1] = sums[z, y, x] + (value if inside else 0.0)
+                counts[z, y, x + 1] = counts[z, y, x] + (1 if inside else 0)
+    return sums, counts
+
+
+@njit(cache=True, nogil=True)
+def _sphere_mean(sums: Any, counts: Any, rows: Any, z: int, y: int, x: int) -> float:
+    total, number = 0.0, 0
+    for r in range(rows.shape[0]):
+        row_z, row_y, half = z + rows[r, 0], y + rows[r, 1], rows[r, 2]
+        first, last = x - half, x + half + 1
+        total += sums[row_z, row_y, last] - sums[row_z, row_y, first]
+        number += counts[row_z, row_y, last] - counts[row_z, row_y, first]
+    return total / number
+
+
+@njit(cache=True, nogil=True)
+def _peaks(image: Any, mask: Any, rows: Any, search_all: bool) -> tuple[float, float]:
+    depth, height, width = image.shape
+    sums, counts = _row_sums(image)
+    highest = -np.inf
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                if mask[z, y, x] and image[z, y, x] > highest:
+                    highest = image[z, y, x]
+    local_peak, global_peak = -np.inf, -np.inf
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                if not mask[z, y, x]:
+                    continue
+                hottest = image[z, y, x] == highest
+                if hottest or search_all:
+                    mean = _sphere_mean(sums, counts, rows, z, y, x)
+                    global_peak = max(global_peak, mean)
+                    if hottest:
+                        local_peak = max(local_peak, mean)
+    return local_peak, global_peak
+
+
+def intensity_peaks(
+    image: NDArray[np.floating[Any]],
+    mask: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    search_all: bool = True,
+) -> tuple[float, float]:
+    """Local and global peak of a crop (z, y, x) whose margin is at least :func:`peak_margin`.
+
+    Voxels beyond the image are NaN and do not count. Several voxels of highest intensity: the
+    highest of their means. Without ``search_all`` only the local peak is right.
+    """
+    local_peak, global_peak = _peaks(image, mask, sphere_rows(spacing), search_all)
+    return float(local_peak), float(global_peak)
+
+
+def _peaks_of(volume: Volume, mask: NDArray[np.bool_], search_all: bool) -> tuple[float, float]:
+    box = tight_box(mask)
+    if box is None:
+        raise Refusal("EMPTY_REGION", "an empty region has no intensity peak")
+    spacing = volume.geometry.spacing
+    wide: Box = grown(box, peak_margin(spacing))
+    image = cut_padded(volume.array, wide, np.nan)
+    region = cut_padded(mask, wide, False)
+    if not np.isfinite(image[region]).all():
+        raise Refusal("NOT_FINITE_INTENSITY", "the region holds voxels that are no number")
+    return intensity_peaks(image, region, spacing, search_all)
+
+
+def local_intensity_peak(volume: Volume, mask: NDArray[np.bool_]) -> float:
+    """IBSI local intensity peak (VJGA) of a region, in the volume's unit; for SUV, SUVpeak.
+
+    ``mask`` is boolean (z, y, x) on the volume's grid. Refusal EMPTY_REGION when it has no voxel.
+    """
+    return _peaks_of(volume, mask, search_all=False)[0]
+
+
+def global_intensity_peak(volume: Volume, mask: NDArray[np.bool_]) -> float:
+    """IBSI global intensity peak (0F91) of a region, in the volume's unit.
+
+    ``mask`` is boolean (z, y, x) on the volume's grid. Refusal EMPTY_REGION when it has no voxel.
+    """
+    return _peaks_of(volume, mask, search_all=True)[1]
