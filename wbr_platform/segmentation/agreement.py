@@ -14,11 +14,10 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 
-from wbr_platform.imaging import Geometry
+from wbr_platform.imaging import Geometry, LabelMap
 from wbr_platform.imaging.morphology import BoolArray
 from wbr_platform.imaging.resampling import resample_labels
 from wbr_platform.segmentation.painting import SAME_GRID_MM
-from wbr_platform.segmentation.segmenter import Segmentation
 
 AGREEMENT_COLUMNS = {
     "algorithm_a": pl.String,
@@ -77,27 +76,29 @@ MEASURES: Mapping[str, Callable[[Pair], Measured]] = MappingProxyType(
 )
 
 
-def segmentation_agreement(
-    segmentations: Mapping[str, Segmentation], geometry: Geometry
+def agreement_table(
+    lesions: Mapping[str, LabelMap], geometry: Geometry | None = None
 ) -> pl.DataFrame:
-    """Every pair of segmentations by every measure, on one grid (the PET's).
+    """Every pair of label maps (by algorithm) by every measure, on one grid.
 
-    Columns algorithm_a, algorithm_b, measure, value, reason; algorithm_a stands before algorithm_b
-    in the mapping's order. All regions of a segmentation count as one mask.
+    ``geometry`` is that grid; by default it is the grid of the first label map. All regions of a
+    label map count as one mask. Columns algorithm_a, algorithm_b, measure, value, reason;
+    algorithm_a stands before algorithm_b in the mapping's order.
     """
-    masks = {name: _mask_on(drawn, geometry) for name, drawn in segmentations.items()}
-    sizes = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
-    rows = []
-    for a, b in combinations(masks, 2):
-        pair = Pair(masks[a], masks[b], geometry, sizes[a], sizes[b])
-        for measure, measured in MEASURES.items():
-            value, reason = measured(pair)
-            rows.append((a, b, measure, value, reason))
+    if geometry is None and lesions:
+        geometry = next(iter(lesions.values())).geometry
+    rows: list[tuple[str, str, str, float | None, str | None]] = []
+    if geometry is not None:
+        masks = {name: _mask_on(labelmap, geometry) for name, labelmap in lesions.items()}
+        sizes = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+        for a, b in combinations(masks, 2):
+            pair = Pair(masks[a], masks[b], geometry, sizes[a], sizes[b])
+            for measure, measured in MEASURES.items():
+                rows.append((a, b, measure, *measured(pair)))
     return pl.DataFrame(rows, schema=AGREEMENT_COLUMNS, orient="row")
 
 
-def _mask_on(drawn: Segmentation, geometry: Geometry) -> BoolArray:
-    labelmap = drawn.labelmap
+def _mask_on(labelmap: LabelMap, geometry: Geometry) -> BoolArray:
     if not labelmap.geometry.same_grid(geometry, SAME_GRID_MM):
         labelmap = resample_labels(labelmap, geometry)
     return np.asarray(labelmap.array > 0)

@@ -72,7 +72,7 @@ def region_id(layer: str, algorithm: str, region: str) -> str:
     return f"{layer}/{algorithm}/{region}"
 
 
-def primary_algorithm(lesions: Mapping[str, Segmentation]) -> str | None:
+def primary_lesion_algorithm(lesions: Mapping[str, Segmentation]) -> str | None:
     """imported_lesions where it found something, else suv_4.0, else what was run first."""
     for name in PRIMARY_ORDER:
         if name in lesions and lesions[name].labelmap.array.any():
@@ -90,7 +90,7 @@ def build_regions(
     lesions: Mapping[str, Segmentation],
 ) -> RegionCatalogue:
     """All layers on one grid, and their table."""
-    primary = primary_algorithm(lesions)
+    primary = primary_lesion_algorithm(lesions)
     layers: dict[str, LabelMap] = {}
     rows: list[dict[str, Any]] = []
     organ_map = None if organs is None else _on_grid(organs.labelmap, grid_geometry)
