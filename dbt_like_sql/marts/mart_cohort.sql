@@ -1,0 +1,69 @@
+with first_studies as (
+    select *
+    from {{ ref('stg_studies') }}
+    where status = 'accepted'
+    qualify row_number() over (
+        partition by patient_key order by study_date nulls last, study_key
+    ) = 1
+),
+
+-- The algorithm whose lesions entered the region catalogue; without any lesion, the threshold that
+-- the catalogue falls back to.
+drawn as (
+    select study_key, min(algorithm) as algorithm
+    from {{ ref('stg_regions') }}
+    where layer = 'lesions'
+    group by study_key
+),
+
+measured as (
+    select
+        study_key,
+        coalesce(
+            max(algorithm) filter (where algorithm = 'suv_4.0'),
+            min(algorithm)
+        ) as algorithm
+    from {{ ref('mart_patient_biomarkers') }}
+    group by study_key
+)
+
+select
+    studies.patient_key,
+    studies.study_key,
+    studies.study_date,
+    studies.source_kind,
+    studies.has_pet,
+    studies.has_ct,
+    coalesce(studies.sex, clinical.sex) as sex,
+    coalesce(studies.age_years, clinical.age_years) as age_years,
+    coalesce(studies.weight_kg, clinical.weight_kg) as weight_kg,
+    coalesce(studies.height_m, clinical.height_m) as height_m,
+    clinical.stage,
+    clinical.glycaemia_mmol_l,
+    clinical.treatment,
+    clinical.response,
+    clinical.survival_days,
+    clinical.death,
+    clinical.progression_free_days,
+    clinical.progression,
+    acquisitions.manufacturer,
+    acquisitions.model,
+    acquisitions.scanner,
+    acquisitions.reconstruction,
+    acquisitions.radiopharmaceutical,
+    acquisitions.uptake_time_min,
+    acquisitions.injected_dose_mbq,
+    biomarkers.algorithm as lesion_algorithm
+    {%- for biomarker in biomarker_columns %},
+    biomarkers.{{ biomarker | identifier }}
+    {%- endfor %},
+    biomarkers.tmtv_relative_spread
+from first_studies as studies
+left join {{ ref('stg_clinical') }} as clinical on studies.patient_key = clinical.patient_key
+left join {{ ref('stg_pet_acquisitions') }} as acquisitions
+    on studies.study_key = acquisitions.study_key
+left join drawn on studies.study_key = drawn.study_key
+left join measured on studies.study_key = measured.study_key
+left join {{ ref('mart_patient_biomarkers') }} as biomarkers
+    on studies.study_key = biomarkers.study_key
+    and biomarkers.algorithm = coalesce(drawn.algorithm, measured.algorithm)

@@ -1,0 +1,8 @@
+select
+    study_key,
+    algorithm,
+    biomarker,
+    value,
+    unit,
+    reason
+from {{ source('raw', 'biomarkers') }}
