@@ -12,7 +12,6 @@ from pydicom.dataset import Dataset
 
 from wbr_platform.dicom.headers import PARSER_ERRORS
 
-
 USUAL_BLOCK = 0x10
 
 
