@@ -67,3 +67,4 @@ left join measured on studies.study_key = measured.study_key
 left join {{ ref('mart_patient_biomarkers') }} as biomarkers
     on studies.study_key = biomarkers.study_key
     and biomarkers.algorithm = coalesce(drawn.algorithm, measured.algorithm)
+order by studies.patient_key

@@ -39,3 +39,4 @@ select
     {%- endfor %}
 from feature_values
 group by study_key, region_id, modality, policy
+order by study_key, region_id, modality, policy

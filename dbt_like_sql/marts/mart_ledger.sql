@@ -10,3 +10,4 @@ select
     result,
     count(*) over (partition by asset) as tried_by_asset
 from {{ ref('stg_analysis_ledger') }}
+order by analysis_id

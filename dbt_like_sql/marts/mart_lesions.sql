@@ -18,3 +18,4 @@ select
     lesions.centroid_z_mm
 from {{ ref('stg_lesions') }} as lesions
 left join {{ ref('stg_studies') }} as studies on lesions.study_key = studies.study_key
+order by lesions.study_key, lesions.region_id

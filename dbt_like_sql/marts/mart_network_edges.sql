@@ -11,3 +11,4 @@ select
     edges.q_value
 from {{ ref('stg_network_edges') }} as edges
 left join {{ ref('stg_analysis_ledger') }} as ledger on edges.analysis_id = ledger.analysis_id
+order by edges.analysis_id, edges.node_a, edges.node_b

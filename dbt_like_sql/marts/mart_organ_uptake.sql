@@ -2,7 +2,7 @@ select
     features.study_key,
     studies.patient_key,
     studies.study_date,
-    regions.organ,
+    coalesce(regions.organ, regions.region) as organ,
     regions.algorithm,
     features.policy,
     features.value as suv_mean,
@@ -26,3 +26,4 @@ left join {{ ref('stg_clinical') }} as clinical on studies.patient_key = clinica
 left join {{ ref('stg_pet_acquisitions') }} as acquisitions
     on features.study_key = acquisitions.study_key
 where regions.layer = 'healthy' and features.modality = 'PT' and features.feature = 'stat_mean'
+order by features.study_key, regions.region_id, features.policy

@@ -58,3 +58,4 @@ select
 from wide
 left join {{ ref('stg_studies') }} as studies on wide.study_key = studies.study_key
 left join tmtv_across_algorithms as across on wide.study_key = across.study_key
+order by wide.study_key, wide.algorithm

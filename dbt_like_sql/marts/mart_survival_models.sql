@@ -15,3 +15,4 @@ select
     models.reason
 from {{ ref('stg_survival_models') }} as models
 left join {{ ref('stg_analysis_ledger') }} as ledger on models.analysis_id = ledger.analysis_id
+order by models.analysis_id, models.model, models.covariate

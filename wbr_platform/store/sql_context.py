@@ -13,6 +13,7 @@ from wbr_platform.store.tables import scan_table
 
 # Marts promise these columns even before the first study.
 BIOMARKERS_ALWAYS = ("tmtv_ml",)
+_DOCUMENTATION = {"tmtv_ml": ("Total metabolic tumour volume.", "mL")}
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,16 @@ class ModelContext:
 
     ``feature_columns``: features that become columns of wide marts, in order.
     ``biomarker_columns``: the same for biomarkers. ``clinical_columns``: further columns of the
-    clinical table. ``documentation``: description and unit by name of feature or biomarker.
+    clinical table. ``documentation``: description and unit by name of feature or biomarker; an
+    empty description leaves the model's own.
     """
 
     feature_columns: tuple[str, ...] = ()
     biomarker_columns: tuple[str, ...] = BIOMARKERS_ALWAYS
     clinical_columns: tuple[str, ...] = ()
-    documentation: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    documentation: Mapping[str, tuple[str, str]] = field(
+        default_factory=lambda: dict(_DOCUMENTATION)
+    )
 
     def variables(self) -> dict[str, tuple[str, ...]]:
         """The variables by name."""
@@ -56,10 +60,14 @@ class ModelContext:
 def context_of(layout: Layout) -> ModelContext:
     """The names found in the store's tables, sorted."""
     clinical = scan_table(layout, "clinical").collect_schema().names()
+    biomarkers = scan_table(layout, "biomarkers")
+    units = biomarkers.group_by("biomarker").agg(pl.col("unit").min()).collect().sort("biomarker")
+    found = {name: ("", unit or "") for name, unit in units.iter_rows()}
     return ModelContext(
         feature_columns=_names(layout, "features", "feature"),
-        biomarker_columns=_union(BIOMARKERS_ALWAYS, _names(layout, "biomarkers", "biomarker")),
+        biomarker_columns=_union(BIOMARKERS_ALWAYS, found),
         clinical_columns=tuple(n for n in clinical if n not in TABLES["clinical"].columns),
+        documentation={**found, **_DOCUMENTATION},
     )
 
 

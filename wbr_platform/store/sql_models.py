@@ -229,8 +229,8 @@ def _document_columns(
         description, unit = (above.description, above.unit) if above else ("", "")
         if name in repeated:
             loop = repeated[name]
-            text = loop.description.replace("{name}", name)
-            description, unit = context.documentation.get(name, (text, loop.unit))
+            description, unit = context.documentation.get(name, ("", loop.unit))
+            description = description or loop.description.replace("{name}", name)
         if name in own:
             description = own[name].description or description
             unit = own[name].unit or unit
