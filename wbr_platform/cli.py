@@ -149,10 +149,11 @@ def run(
     only what is new, changed or failed is computed.
     """
     from wbr_platform.orchestration import launching
+    from wbr_platform.orchestration.clinical_file import keep_clinical_file
 
     settings = _settings(store, vault, workers=workers)
     if clinical is not None:
-        launching.keep_clinical_table(clinical, settings)
+        keep_clinical_file(clinical, settings.vault)
     with _progress() as report:
         result = launching.run(exports or [], settings, report, recompute=recompute)
     _summarise(result, settings)

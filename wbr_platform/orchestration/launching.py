@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from typing import Any
 
 import dagster as dg
 
-from wbr_platform.dicom.vault import Vault
 from wbr_platform.orchestration.build import build_definitions
 from wbr_platform.orchestration.freshness import stale_studies
 from wbr_platform.orchestration.instance import open_instance
@@ -87,14 +85,6 @@ def run(
         stages.append(_execute(definitions, instance, COHORT_JOB))
         progress("cohort", 1, 1)
     return RunResult(tuple(stages), tuple(known), tuple(wanted))
-
-
-def keep_clinical_table(table: Path, settings: Settings) -> None:
-    """Copy the user's clinical table to the vault, where the cohort's assets read it."""
-    vault = Vault(settings.vault)
-    for old in vault.clinical_folder.glob("clinical.*"):
-        old.unlink()
-    shutil.copyfile(table, vault.clinical_folder / f"clinical{table.suffix.lower()}")
 
 
 def _ingest(

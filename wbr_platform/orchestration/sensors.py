@@ -87,7 +87,7 @@ def inbox_exports(
 def studies_to_process(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
-    """Each state of a study is asked for once: one that fails waits for a person or for new code."""
+    """Each state of a study is asked for once: a failed one waits for a person or new code."""
     known = list(context.instance.get_dynamic_partitions(str(STUDIES.name)))
     asked: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     tokens = {key: work_token(key, settings) for key in stale_studies(known, settings)}

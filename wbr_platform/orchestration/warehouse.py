@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -11,11 +11,12 @@ from wbr_platform.orchestration.study.registry import study_steps
 from wbr_platform.orchestration.study_assets import asset_key
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
-from wbr_platform.store.publication import Publication, publish
+from wbr_platform.store.publication import PublicationRefusal, publish
 from wbr_platform.store.schemas import TABLES
-from wbr_platform.store.sql_models import SqlModel, SqlProject
-
-MODELS_FOLDER = Path(__file__).parents[2] / "dbt_like_sql"
+from wbr_platform.store.sql_lineage import Lineage
+from wbr_platform.store.sql_models import SqlModel, SqlProject, default_models_folder
+from wbr_platform.store.sql_tests import ColumnTest, ColumnTestResult
+from wbr_platform.store.warehouse_build import BuiltTable
 
 # Cohort tables by the asset that writes them.
 COHORT_TABLES = {
@@ -24,7 +25,7 @@ COHORT_TABLES = {
     "network_nodes": "organ_network",
     "network_edges": "organ_network",
     "survival_models": "survival_models",
-    "analysis_ledger": "survival_models",
+    "analysis_ledger": "analysis_ledger",
 }
 # The quarantine is written by whatever step refuses; its lineage starts at the study's record.
 QUARANTINE_WRITER = "dicom_study"
@@ -55,7 +56,7 @@ def cohort_models(project: SqlProject) -> set[str]:
     return found
 
 
-def _spec(model: SqlModel, project: SqlProject, writers: Mapping[str, dg.AssetKey]) -> dg.AssetSpec:
+def _spec(model: SqlModel, writers: Mapping[str, dg.AssetKey]) -> dg.AssetSpec:
     deps = {writers[name] for name in model.sources} | {model_key(name) for name in model.refs}
     return dg.AssetSpec(
         model_key(model.name),
@@ -64,84 +65,97 @@ def _spec(model: SqlModel, project: SqlProject, writers: Mapping[str, dg.AssetKe
         group_name="warehouse",
         kinds={"duckdb", "sql"},
         owners=["team:statistics"],
-        code_version=model.code_version,
+        code_version=hashlib.sha256(model.template.encode()).hexdigest()[:12],
         metadata={"layer": model.layer},
     )
 
 
-def _check_specs(model: SqlModel) -> list[dg.AssetCheckSpec]:
+def check_name(test: ColumnTest) -> str:
+    """A column test's name as an asset check's: letters, digits and underscores."""
+    return f"{'_and_'.join(test.columns)}__{test.kind}"
+
+
+def _check_specs(models: Sequence[SqlModel]) -> list[dg.AssetCheckSpec]:
     return [
-        dg.AssetCheckSpec(test.name, asset=model_key(model.name), description=test.description)
+        dg.AssetCheckSpec(
+            check_name(test),
+            asset=model_key(model.name),
+            description=f"{', '.join(test.columns)}: {test.kind.replace('_', ' ')}",
+        )
+        for model in models
         for test in model.tests
     ]
 
 
-def _column_metadata(model: SqlModel, project: SqlProject, columns: Mapping[str, str]) -> dict:
-    described = {column.name: column for column in model.columns}
-    schema = dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name, dtype, description=described[name].description if name in described else None
-            )
-            for name, dtype in columns.items()
-        ]
-    )
-    lineage = {
+def _column_metadata(built: BuiltTable, lineage: Lineage) -> dict[str, object]:
+    """Dagster's column schema and column lineage of one model."""
+    columns = [
+        dg.TableColumn(column.name, column.type, description=column.description)
+        for column in built.columns
+    ]
+    upstream = {
         column: [
-            dg.TableColumnDep(asset_key=model_key(upstream), column_name=upstream_column)
-            for upstream, upstream_column in sources
-            if upstream not in TABLES
+            dg.TableColumnDep(asset_key=model_key(relation), column_name=name)
+            for relation, name in sources
+            if relation not in TABLES
         ]
-        for column, sources in project.column_lineage(model.name).items()
+        for column, sources in lineage.items()
     }
     return {
-        "dagster/column_schema": schema,
-        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column=lineage),
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column=upstream),
     }
+
+
+def _check_results(
+    results: Sequence[ColumnTestResult], names: set[str]
+) -> Iterator[dg.AssetCheckResult]:
+    for result in results:
+        if result.test.model in names:
+            error = result.test.severity == "error"
+            yield dg.AssetCheckResult(
+                asset_key=model_key(result.test.model),
+                check_name=check_name(result.test),
+                passed=result.passed,
+                severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+                metadata={"failing_rows": result.failures},
+            )
 
 
 def _build(settings: Settings, name: str, late: bool, description: str) -> dg.AssetsDefinition:
-    project = SqlProject.load(MODELS_FOLDER)
+    project = SqlProject.load(default_models_folder())
     of_cohort = cohort_models(project)
     models = [model for model in project.models if (model.name in of_cohort) == late]
+    names = {model.name for model in models}
     writers = _writers(settings)
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(model, project, writers) for model in models],
-        check_specs=[spec for model in models for spec in _check_specs(model)],
+        specs=[_spec(model, writers) for model in models],
+        check_specs=_check_specs(models),
         pool="warehouse",
         description=description,
     )
     def publisher(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        publication = publish(Store(settings.store), MODELS_FOLDER)
-        yield from _results(publication, models, project)
+        store = Store(settings.store)
+        try:
+            publication = publish(store, default_models_folder())
+        except PublicationRefusal as refusal:
+            yield from _check_results(refusal.results, names)
+            raise dg.Failure(str(refusal), allow_retries=False) from refusal
+        context.log.info(f"published {len(publication.tables)} tables and models")
+        for built in publication.tables:
+            if built.schema != "raw" and built.name in names:
+                lineage = project.column_lineage(built.name)
+                yield dg.MaterializeResult(
+                    asset_key=model_key(built.name),
+                    metadata={"dagster/row_count": built.rows, **_column_metadata(built, lineage)},
+                )
+        yield from _check_results(publication.tests, names)
 
     return publisher
-
-
-def _results(
-    publication: Publication, models: list[SqlModel], project: SqlProject
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    for model in models:
-        built = publication.models[model.name]
-        yield dg.MaterializeResult(
-            asset_key=model_key(model.name),
-            metadata={
-                "dagster/row_count": built.rows,
-                **_column_metadata(model, project, built.columns),
-            },
-        )
-        for test in model.tests:
-            failures = publication.failures[(model.name, test.name)]
-            yield dg.AssetCheckResult(
-                asset_key=model_key(model.name),
-                check_name=test.name,
-                passed=failures == 0,
-                metadata={"failing_rows": failures},
-            )
 
 
 def build_warehouse_assets(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -1,0 +1,57 @@
+"""The clinical table: the user's file in the vault becomes pseudonymised rows."""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from wbr_platform.clinical.table import read_clinical_table
+from wbr_platform.dicom.vault import Vault
+from wbr_platform.orchestration.clinical_file import find_clinical_file
+from wbr_platform.orchestration.cohort.shared import OWNERS
+from wbr_platform.orchestration.metadata import metadata
+from wbr_platform.settings import Settings
+from wbr_platform.store.files import Store
+
+ISSUER = "issuer_of_patient_id"
+
+
+@dg.asset(
+    name="clinical_table",
+    group_name="ingest",
+    kinds={"csv", "excel", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    description="The clinical table, checked cell by cell, patients by pseudonym.",
+)
+def clinical_table_asset(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """Without a clinical table the cohort has no outcome, and says so."""
+    store = Store(settings.store)
+    path = find_clinical_file(settings.vault)
+    if path is None:
+        store.write_table("clinical", pl.DataFrame({"patient_key": []}, {"patient_key": pl.String}))
+        return dg.MaterializeResult(metadata={"patients": 0, "note": "no clinical table was given"})
+    table = read_clinical_table(path)
+    rows = store.write_table("clinical", pseudonymised(table.frame, Vault(settings.vault)))
+    return dg.MaterializeResult(
+        metadata=metadata(
+            {
+                "patients": rows,
+                "problems": len(table.errors),
+                "what_to_correct": [str(error) for error in table.errors],
+                "columns_kept_as_they_are": list(table.unknown_columns),
+            }
+        )
+    )
+
+
+def pseudonymised(frame: pl.DataFrame, vault: Vault) -> pl.DataFrame:
+    """``patient_id`` (and its issuer) replaced by ``patient_key``."""
+    issuers = frame[ISSUER].to_list() if ISSUER in frame.columns else [None] * frame.height
+    keys = [
+        vault.pseudonyms.patient_key(patient_id, issuer or "")
+        for patient_id, issuer in zip(frame["patient_id"], issuers, strict=True)
+    ]
+    patient_key = pl.Series("patient_key", keys, dtype=pl.String)
+    without = [name for name in frame.columns if name not in ("patient_id", ISSUER)]
+    return frame.select(patient_key, *without)
