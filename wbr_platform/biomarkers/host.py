@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from wbr_platform.biomarkers.definitions import Measured, biomarker_frame
 from wbr_platform.imaging import LabelMap, Volume
-from wbr_platform.imaging.morphology import BoolArray, bounding_box, dilate, erode, grow_box
+from wbr_platform.imaging.morphology import (
+    BoolArray,
+    bounding_box,
+    dilate,
+    dilate_crop,
+    erode,
+    grow_box,
+)
 from wbr_platform.imaging.resampling import resample_labels
 from wbr_platform.refusal import Refusal
 
@@ -26,14 +33,17 @@ ALGORITHM = "organs"
 # Bones whose union, eroded, stands for the red marrow: vertebrae (bodies) and hip bones.
 _MARROW_BONES = re.compile(r"vertebrae_[CTLS]\d+|vertebral_bodies|vertebrae|hip_(left|right)|hips")
 _MARROW_LABELS = ("red_marrow", "bone_marrow")
+# Organs so hot on FDG PET that they shine into their neighbours: hip bones beside the bladder.
+_HOT_ORGANS = re.compile(r"urinary_bladder|kidney_(left|right)|kidneys|brain|heart(_\w+)?")
 
 
 @dataclass(frozen=True)
 class HostParameters:
     """How the healthy part of an organ is taken.
 
-    Lesions, grown by ``lesion_margin_mm``, are removed; then the organ is eroded by its depth
-    against spill-over and misregistration. When fewer than ``minimum_voxels`` would be left the
+    Lesions grown by ``lesion_margin_mm`` and the brain, heart, kidneys and bladder grown by
+    ``hot_organ_margin_mm`` are removed, and the organ is eroded by its depth, all against
+    spill-over and misregistration. When fewer than ``minimum_voxels`` would be left the
     depth is halved, and at last no erosion is made; a healthy part of less than
     ``least_voxels`` is not measured.
     """
@@ -42,6 +52,7 @@ class HostParameters:
     spleen_erosion_mm: float = 5.0
     marrow_erosion_mm: float = 4.0
     lesion_margin_mm: float = 6.0
+    hot_organ_margin_mm: float = 10.0
     minimum_voxels: int = 50
     least_voxels: int = 10
 
@@ -75,18 +86,14 @@ def host_ratios(
     parameters = parameters or HostParameters()
     if organs is not None and not organs.geometry.same_grid(pet.geometry, SAME_GRID_MM):
         organs = resample_labels(organs, pet.geometry)
-    lesions = (
-        None
-        if lesion_mask is None
-        else dilate(lesion_mask, pet.geometry.spacing, parameters.lesion_margin_mm)
-    )
+    excluded = _excluded(pet, organs, lesion_mask, parameters)
     depths = {
         "liver": parameters.liver_erosion_mm,
         "spleen": parameters.spleen_erosion_mm,
         "marrow": parameters.marrow_erosion_mm,
     }
     parts = {
-        name: healthy_part(pet, _organ_mask(organs, name), lesions, depth, parameters)
+        name: healthy_part(pet, _organ_mask(organs, name), excluded, depth, parameters)
         for name, depth in depths.items()
     }
     values: dict[str, Measured] = {}
@@ -97,23 +104,44 @@ def host_ratios(
     return biomarker_frame(values, ALGORITHM)
 
 
+def _excluded(
+    pet: Volume,
+    organs: LabelMap | None,
+    lesion_mask: BoolArray | None,
+    parameters: HostParameters,
+) -> BoolArray:
+    """Lesions and hot organs, each with its margin."""
+    spacing = pet.geometry.spacing
+    excluded = np.zeros(pet.geometry.shape, dtype=bool)
+    if lesion_mask is not None:
+        excluded |= dilate(lesion_mask, spacing, parameters.lesion_margin_mm)
+    if organs is None:
+        return excluded
+    for label, region in organs.labels.items():
+        mask = organs.array == label if _HOT_ORGANS.fullmatch(region) else None
+        if mask is not None and mask.any():
+            box, grown = dilate_crop(mask, spacing, parameters.hot_organ_margin_mm)
+            excluded[box] |= grown
+    return excluded
+
+
 def healthy_part(
     pet: Volume,
     mask: BoolArray | None,
-    lesions: BoolArray | None,
+    excluded: BoolArray,
     depth_mm: float,
     parameters: HostParameters,
 ) -> HealthyPart:
-    """The part of an organ (z, y, x) that is measured; ``lesions`` with their margin."""
+    """The part of an organ (z, y, x) that is measured, without what is excluded."""
     nothing = np.empty(0)
     box = None if mask is None else bounding_box(mask)
     if mask is None or box is None:
         return HealthyPart(nothing, 0.0, 0.0, "ORGAN_MISSING")
     spacing = pet.geometry.spacing
     wide = grow_box(box, mask.shape, spacing, 0.0)
-    healthy = mask[wide] if lesions is None else mask[wide] & ~lesions[wide]
+    healthy = mask[wide] & ~excluded[wide]
     for depth in (depth_mm, depth_mm / 2.0, 0.0):
-        # The organ is eroded and lesions are cut out: their margin is not applied twice.
+        # The whole organ is eroded: what is excluded has its own margin already.
         kept = erode(mask[wide], spacing, depth) & healthy if depth > 0 else healthy
         if np.count_nonzero(kept) >= parameters.minimum_voxels:
             break
