@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -171,9 +172,7 @@ def _tube(part: str, habitus: Habitus, grown_mm: float) -> Tube:
 
 def _inflated(shape: Shape, by_mm: float) -> Shape:
     if isinstance(shape, Capsule):
-        return Capsule(
-            shape.start, shape.end, shape.radius_start + by_mm, shape.radius_end + by_mm
-        )
+        return Capsule(shape.start, shape.end, shape.radius_start + by_mm, shape.radius_end + by_mm)
     if isinstance(shape, Ellipsoid):
         a, b, c = shape.radii
         return Ellipsoid(
@@ -200,7 +199,5 @@ def _ribs(habitus: Habitus) -> list[Shape]:
                 )
                 x = habitus.position[0] + side * width * np.sin(turn) ** 0.8
                 points.append((x, middle + depth * np.cos(turn), float(z)))
-            chain.extend(
-                Capsule(a, b, 5.5, 5.5) for a, b in zip(points[:-1], points[1:], strict=True)
-            )
+            chain.extend(Capsule(a, b, 5.5, 5.5) for a, b in pairwise(points))
     return chain

@@ -23,11 +23,11 @@ class Hazard(BaseModel):
     tumour_burden: float = 0.6
     pathway: float = 0.5
     age_years: float = 0.25
-    weibull_shape: float = Field(1.2, gt=0)
-    weibull_scale_days: float = Field(1200.0, gt=0)
-    progression_hazard_ratio: float = Field(1.6, ge=0)
-    censoring_low_days: float = Field(400.0, gt=0)
-    censoring_high_days: float = Field(2000.0, gt=0)
+    weibull_shape: float = Field(default=1.2, gt=0)
+    weibull_scale_days: float = Field(default=1200.0, gt=0)
+    progression_hazard_ratio: float = Field(default=1.6, ge=0)
+    censoring_low_days: float = Field(default=400.0, gt=0)
+    censoring_high_days: float = Field(default=2000.0, gt=0)
 
 
 class Response(BaseModel):
@@ -67,25 +67,26 @@ class CohortDesign(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    patients: int = Field(24, ge=1, le=100_000)
-    seed: int = Field(20240229, ge=0)
+    patients: int = Field(default=24, ge=1, le=100_000)
+    seed: int = Field(default=20240229, ge=0)
     scanners: tuple[str, ...] = (
         "ge_discovery_690",
         "siemens_biograph_mct",
         "philips_ingenuity_tf",
     )
     scale: Scale = "small"
-    network_strength: float = Field(1.0, ge=0, le=1.3)
-    batch_effect_strength: float = Field(1.0, ge=0, le=2)
+    network_strength: float = Field(default=1.0, ge=0, le=1.3)
+    batch_effect_strength: float = Field(default=1.0, ge=0, le=2)
     hazard: Hazard = Hazard()
     response: Response = Response()
     simulate_null: bool = False
     faults: Faults = Faults()
-    median_tmtv_ml: float = Field(80.0, gt=0)
-    log_tmtv_sd: float = Field(0.9, gt=0, le=1.5)
-    missing_cells: float = Field(0.04, ge=0, lt=1)
+    median_tmtv_ml: float = Field(default=80.0, gt=0)
+    log_tmtv_sd: float = Field(default=0.9, gt=0, le=1.5)
+    missing_cells: float = Field(default=0.04, ge=0, lt=1)
     uncorrected_pet_every: Count = Field(
-        8, description="Every n-th export also holds a PET without attenuation correction; 0: none."
+        default=8,
+        description="Every n-th export also holds a PET without attenuation correction; 0: none.",
     )
 
     @field_validator("scanners")

@@ -18,7 +18,13 @@ MOST_LESIONS = 14
 GAP_MM = 16.0  # between surfaces: two voxels of the coarsest PET, so that lesions stay apart
 ATTEMPTS = 60
 _SURFACE = np.array(
-    [(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if (x, y, z) != (0, 0, 0)],
+    [
+        (x, y, z)
+        for x in (-1, 0, 1)
+        for y in (-1, 0, 1)
+        for z in (-1, 0, 1)
+        if (x, y, z) != (0, 0, 0)
+    ],
     dtype=np.float64,
 )
 _SURFACE /= np.linalg.norm(_SURFACE, axis=1, keepdims=True)
@@ -96,9 +102,7 @@ def _placed(
     return None
 
 
-def _candidate(
-    radius: float, habitus: Habitus, random: np.random.Generator
-) -> tuple[str, Point]:
+def _candidate(radius: float, habitus: Habitus, random: np.random.Generator) -> tuple[str, Point]:
     """A site that can hold the radius (the roomiest when none can) and a point in it."""
     sites = table("lesion_sites.csv")
     scale = habitus.transverse_scale

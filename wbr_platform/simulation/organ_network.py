@@ -60,16 +60,20 @@ def network_truth(strength: float, log_tmtv_sd: float) -> NetworkTruth:
     systems = tuple(dict.fromkeys([TUMOUR_BURDEN, *(str(s.system) for s in organs)]))
     correlation = _system_correlation(systems, _edges(strength))
     covariance = _region_covariance(systems, correlation, organs, log_tmtv_sd)
-    precision = np.linalg.inv(covariance)
+    precision = _inverse(covariance)
     return NetworkTruth(
         systems=systems,
         system_correlation=correlation,
-        system_partial_correlation=partial_correlation(np.linalg.inv(correlation)),
+        system_partial_correlation=partial_correlation(_inverse(correlation)),
         regions=(TUMOUR_BURDEN, *(organ.name for organ in organs)),
         covariance=covariance,
         precision=precision,
         partial_correlation=partial_correlation(precision),
     )
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def _edges(strength: float) -> Mapping[tuple[str, str], float]:
@@ -86,7 +90,7 @@ def _system_correlation(
         precision[i, j] = precision[j, i] = -partial
     if np.linalg.eigvalsh(precision).min() < 1e-3:
         raise ValueError("the network is too strong: its precision is not positive definite")
-    covariance = np.linalg.inv(precision)
+    covariance = _inverse(precision)
     scale = np.sqrt(np.diag(covariance))
     return np.asarray(covariance / np.outer(scale, scale))
 

@@ -48,9 +48,7 @@ def pathway_score(network: NetworkTruth, systems: Mapping[str, float]) -> float:
     return (systems["marrow"] + systems["spleen"]) / math.sqrt(2.0 + 2.0 * shared)
 
 
-def draw_outcome(
-    design: CohortDesign, network: NetworkTruth, patient: SimulatedPatient
-) -> Outcome:
+def draw_outcome(design: CohortDesign, network: NetworkTruth, patient: SimulatedPatient) -> Outcome:
     """The outcome of one patient; the same for a patient of the same design."""
     random = np.random.default_rng([patient.seed, 2])
     tumour = tumour_score(design, patient.tmtv_ml)
@@ -67,9 +65,7 @@ def draw_outcome(
     response = bool(random.random() < 1.0 / (1.0 + math.exp(-logit)))
 
     to_death = _weibull_time(hazard, log_hazard, 1.0, random)
-    to_progression = _weibull_time(
-        hazard, log_hazard, hazard.progression_hazard_ratio, random
-    )
+    to_progression = _weibull_time(hazard, log_hazard, hazard.progression_hazard_ratio, random)
     last_news = float(random.uniform(hazard.censoring_low_days, hazard.censoring_high_days))
     first_event = min(to_death, to_progression)
     stage_score = 0.8 * tumour + 0.6 * float(random.standard_normal())

@@ -57,9 +57,7 @@ class Phantom:
     lesion_truth: tuple[LesionTruth, ...]
 
 
-def make_phantom(
-    patient: SimulatedPatient, scanner: Scanner, scale: Scale = "small"
-) -> Phantom:
+def make_phantom(patient: SimulatedPatient, scanner: Scanner, scale: Scale = "small") -> Phantom:
     """Render a patient as a scanner shows it; the same input always gives the same voxels.
 
     ``scale`` "small" keeps a study near 10 MB (non-square matrices that just hold the body),
@@ -125,9 +123,7 @@ def _smooth_noise(
     return np.asarray(smooth / smooth.std(), dtype=np.float32)
 
 
-def _blurred(
-    array: NDArray[np.float32], geometry: Geometry, fwhm_mm: float
-) -> NDArray[np.float32]:
+def _blurred(array: NDArray[np.float32], geometry: Geometry, fwhm_mm: float) -> NDArray[np.float32]:
     sigma = [fwhm_mm / FWHM_PER_SIGMA / step for step in geometry.spacing]
     return np.asarray(gaussian_filter(array, sigma, mode="nearest", truncate=3.0))
 
@@ -148,9 +144,7 @@ def _uptake(
     return np.maximum(uptake, 0.0), organs, lesions
 
 
-def _mean_per_label(
-    values: NDArray[np.float32], labels: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _mean_per_label(values: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """For each voxel the mean over its label, so that taking it away leaves organ means alone."""
     flat = labels.ravel()
     sums = np.bincount(flat, weights=values.ravel())
@@ -191,9 +185,7 @@ def _tomography(
     return np.clip(image, -1024.0, 3071.0), organs
 
 
-def _add_couch(
-    image: NDArray[np.float32], anatomy: PatientAnatomy, geometry: Geometry
-) -> None:
+def _add_couch(image: NDArray[np.float32], anatomy: PatientAnatomy, geometry: Geometry) -> None:
     """A curved couch below the patient's back, in place."""
     _, y, x = grid_axes(geometry)
     (left, _, _), (right, back, _) = anatomy.skin[0].bounds()
