@@ -52,21 +52,28 @@ def region_statistics(array: NDArray[np.integer[Any]]) -> list[RegionStatistics]
     box = bounding_box(array > 0)
     if box is None:
         return []
+    crop = np.ascontiguousarray(array[box], dtype=np.uint32)
     shift = [side.start for side in box]
-    found = cc3d.statistics(np.ascontiguousarray(array[box], dtype=np.uint32))
+    names = np.arange(int(crop.max()) + 1)
+    if names.size > crop.size:
+        # cc3d wants labels below the number of voxels: consecutive ones in a layer of background.
+        names, numbers = np.unique(np.pad(crop, 1), return_inverse=True)
+        crop = numbers.reshape(np.add(crop.shape, 2)).astype(np.uint32)
+        shift = [start - 1 for start in shift]
+    found = cc3d.statistics(crop)
     regions = []
-    for label in np.flatnonzero(found["voxel_counts"]):
-        if label == 0:
+    for number, label in enumerate(names.tolist()):
+        if label == 0 or not found["voxel_counts"][number]:
             continue
         z, y, x = (
             slice(int(side.start) + start, int(side.stop) + start)
-            for side, start in zip(found["bounding_boxes"][label], shift, strict=True)
+            for side, start in zip(found["bounding_boxes"][number], shift, strict=True)
         )
-        centre = found["centroids"][label] + shift
+        centre = found["centroids"][number] + shift
         regions.append(
             RegionStatistics(
                 int(label),
-                int(found["voxel_counts"][label]),
+                int(found["voxel_counts"][number]),
                 (z, y, x),
                 (float(centre[0]), float(centre[1]), float(centre[2])),
             )

@@ -36,7 +36,7 @@ LESION_CODES = frozenset(
 _LESION_WORD = re.compile(
     r"(gtv[a-z]{0,3}|lesions?|tumou?rs?|mass|masses|mets?|metastas[ie]s|metastatic|cancers?"
     r"|carcinomas?|neoplasms?|neoplasia|malignan(cy|t)|lymphomas?|sarcomas?|melanomas?|nodules?)"
-    r"\d{0,3}"
+    r"\d{0,2}"
 )
 # "L01" is a lesion, "L1" a lumbar vertebra.
 _LESION_NUMBER = re.compile(r"[lL]\d{2,3}")
@@ -45,7 +45,7 @@ _LESION_NUMBER = re.compile(r"[lL]\d{2,3}")
 _OTHER_WORD = re.compile(
     r"((o)?edema|ctv[a-z]{0,3}|ptv[a-z]{0,3}|itv[a-z]{0,3}|igtv|body|external|skin|couch|table"
     r"|bolus|support|ring|margin|isodose|dose|markers?|fiducials?|artifacts?|background|necrosis)"
-    r"\d{0,3}"
+    r"\d{0,2}"
 )
 # "Lungs-GTV", "liver minus tumour": the organ without its tumour.
 _WITHOUT_TUMOUR = re.compile(
@@ -93,11 +93,12 @@ def _allowed_words() -> frozenset[str]:
 
 
 def _allowed(word: str) -> bool:
-    stem = re.sub(r"\d{1,2}$", "", word)
+    if word.isdigit():
+        # Longer numbers may be dates or record numbers.
+        return len(word) <= 2
     return (
-        stem == ""
+        re.sub(r"\d{1,2}$", "", word) in _allowed_words()
         or word in _allowed_words()
-        or stem in _allowed_words()
         or _LESION_WORD.fullmatch(word) is not None
         or _OTHER_WORD.fullmatch(word) is not None
         or _LESION_NUMBER.fullmatch(word) is not None
