@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -72,7 +73,9 @@ class _Packer:
         if isinstance(value, list | tuple):
             return [self.pack(one) for one in value]
         if isinstance(value, np.generic):
-            return value.item()
+            value = value.item()
+        if isinstance(value, float) and not math.isfinite(value):
+            return None  # JSON has no such number
         return value
 
 
