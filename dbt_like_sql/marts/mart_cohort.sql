@@ -7,23 +7,11 @@ with first_studies as (
     ) = 1
 ),
 
--- The algorithm whose lesions entered the region catalogue; without any lesion, the threshold that
--- the catalogue falls back to.
-drawn as (
+-- The algorithm whose lesions entered the region catalogue.
+primary_algorithms as (
     select study_key, min(algorithm) as algorithm
     from {{ ref('stg_regions') }}
-    where layer = 'lesions'
-    group by study_key
-),
-
-measured as (
-    select
-        study_key,
-        coalesce(
-            max(algorithm) filter (where algorithm = 'suv_4.0'),
-            min(algorithm)
-        ) as algorithm
-    from {{ ref('mart_patient_biomarkers') }}
+    where layer = 'tumour'
     group by study_key
 )
 
@@ -53,7 +41,7 @@ select
     acquisitions.radiopharmaceutical,
     acquisitions.uptake_time_min,
     acquisitions.injected_dose_mbq,
-    biomarkers.algorithm as lesion_algorithm
+    primary_algorithms.algorithm as lesion_algorithm
     {%- for biomarker in biomarker_columns %},
     biomarkers.{{ biomarker | identifier }}
     {%- endfor %},
@@ -62,9 +50,8 @@ from first_studies as studies
 left join {{ ref('stg_clinical') }} as clinical on studies.patient_key = clinical.patient_key
 left join {{ ref('stg_pet_acquisitions') }} as acquisitions
     on studies.study_key = acquisitions.study_key
-left join drawn on studies.study_key = drawn.study_key
-left join measured on studies.study_key = measured.study_key
+left join primary_algorithms on studies.study_key = primary_algorithms.study_key
 left join {{ ref('mart_patient_biomarkers') }} as biomarkers
     on studies.study_key = biomarkers.study_key
-    and biomarkers.algorithm = coalesce(drawn.algorithm, measured.algorithm)
+    and primary_algorithms.algorithm = biomarkers.algorithm
 order by studies.patient_key

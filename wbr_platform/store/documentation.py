@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 
 from wbr_platform.store import warehouse_build
 from wbr_platform.store.schemas import TABLES, TableSchema
 from wbr_platform.store.sql_context import ModelContext
-from wbr_platform.store.sql_models import SqlProject, default_models_folder
+from wbr_platform.store.sql_models import SqlProject
 from wbr_platform.store.warehouse_build import BuiltTable
 
 _INTRODUCTION = """# Tables
 
 Generated from `wbr_platform/store/schemas.py` and `dbt_like_sql/`; do not edit by hand:
-`python -m wbr_platform.store.documentation docs/tables.md`.
+`python -m wbr_platform.documentation docs`.
 
 Everything is published into one DuckDB file. `marts` is what to query; `staging` holds the same
 rows as they were measured, typed; `raw` holds the tables as they were written. Wide marts have one
@@ -60,7 +58,7 @@ def empty_warehouse(project: SqlProject) -> tuple[BuiltTable, ...]:
 def _section(table: BuiltTable) -> list[str]:
     rows = [
         f"| `{column.name}` | {column.type} | {_cell(column.unit)} | {_cell(column.description)} |"
-        for column in table.columns
+        for column in table.documented_columns
     ]
     return [
         f"### {table.schema}.{table.name}\n",
@@ -74,7 +72,3 @@ def _section(table: BuiltTable) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(tables_markdown(SqlProject.load(default_models_folder())), "utf-8")

@@ -19,6 +19,7 @@ from wbr_platform.store.locks import file_lock
 from wbr_platform.store.schemas import TABLES
 from wbr_platform.store.sql_context import ModelContext, context_of
 from wbr_platform.store.sql_models import SqlProject
+from wbr_platform.store.sql_template import RAW_SCHEMA
 from wbr_platform.store.sql_tests import ColumnTestResult
 from wbr_platform.store.sql_text import literal
 from wbr_platform.store.tables import iterate_parts
@@ -30,17 +31,26 @@ _READ_ONLY_MODE = 0o444
 
 @dataclass(frozen=True)
 class Publication:
-    """What was published: where, when, every table with its rows and columns, test results."""
+    """What was published: where, when, every table with its rows and columns, test results.
+
+    ``context`` tells which features and biomarkers became columns (for compiled SQL and lineage).
+    """
 
     path: Path
     published_at: str
     tables: tuple[BuiltTable, ...]
     tests: tuple[ColumnTestResult, ...]
+    context: ModelContext
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the SQL models, in dependency order."""
-        return tuple(table.name for table in self.tables if table.schema != "raw")
+    def models(self) -> dict[str, BuiltTable]:
+        """The SQL models by name, in dependency order."""
+        return {table.name: table for table in self.tables if table.schema != RAW_SCHEMA}
+
+    @property
+    def failures(self) -> dict[tuple[str, str], int]:
+        """Number of failures by model and name of the test."""
+        return {(r.test.model, r.test.name): r.failures for r in self.tests}
 
     @property
     def row_counts(self) -> dict[str, int]:
@@ -59,7 +69,7 @@ class PublicationRefusal(Refusal):
     def __init__(self, results: Sequence[ColumnTestResult]) -> None:
         self.results = tuple(results)
         failed = [r for r in results if not r.passed and r.test.severity == "error"]
-        listed = "; ".join(f"{r.test.name}: {r.failures}" for r in failed)
+        listed = "; ".join(f"{r.test.model}.{r.test.name}: {r.failures}" for r in failed)
         super().__init__(
             "WAREHOUSE_TESTS_FAILED",
             f"{len(failed)} column test(s) failed, the warehouse was not replaced: {listed}",
@@ -107,7 +117,7 @@ def _build(store: Store, project: SqlProject, context: ModelContext, path: Path)
         warehouse_build.comment(connection, tables)
         lineage = warehouse_build.lineage_rows(project.compiled(context))
         publication = Publication(
-            store.warehouse, published_at.isoformat() + "+00:00", tables, tests
+            store.warehouse, published_at.isoformat() + "+00:00", tables, tests, context
         )
         _write_metadata(connection, publication, published_at, lineage)
         connection.execute("CHECKPOINT")
@@ -159,7 +169,7 @@ def _write_metadata(
                     "description": column.description,
                 }
                 for table in publication.tables
-                for position, column in enumerate(table.columns, start=1)
+                for position, column in enumerate(table.documented_columns, start=1)
             ],
             schema={
                 "schema_name": text, "table_name": text, "position": whole, "column_name": text,

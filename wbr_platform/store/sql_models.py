@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,11 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class SqlModel:
-    """One file of SQL; ``columns`` and ``refs`` are those without any feature known."""
+    """One file of SQL with its YAML entry.
+
+    ``layer`` is its schema in the warehouse; ``refs`` are the models and ``sources`` the raw tables
+    that it reads.
+    """
 
     name: str
     layer: str
@@ -43,6 +48,11 @@ class SqlModel:
     refs: tuple[str, ...]
     sources: tuple[str, ...]
     tests: tuple[ColumnTest, ...]
+
+    @property
+    def code_version(self) -> str:
+        """Changes when the SQL changes."""
+        return hashlib.sha256(self.template.encode()).hexdigest()[:12]
 
     @property
     def description(self) -> str:
@@ -117,6 +127,11 @@ class SqlProject:
         """Output column to the (raw table or model, column) pairs it is made of."""
         self.model(name)
         return self.compiled(context)[name].lineage
+
+    def columns(self, name: str, context: ModelContext | None = None) -> tuple[ModelColumn, ...]:
+        """Documented output columns of one model."""
+        self.model(name)
+        return self.compiled(context)[name].columns
 
     def relations(self) -> dict[str, str]:
         """Quoted relation by model name."""
@@ -243,9 +258,12 @@ def _document_columns(
 
 
 def _check_tests(project: SqlProject) -> None:
-    """Tests name columns and models that exist."""
+    """Tests name columns and models that exist, and no two of a model have one name."""
     compiled = project.compiled()
     for model in project.models:
+        names = [test.name for test in model.tests]
+        for name in {name for name in names if names.count(name) > 1}:
+            raise Refusal("MODEL_TEST", f"model {model.name} has two tests named {name}")
         for test in model.tests:
             for column in test.columns:
                 _check_column(test, compiled, model.name, column)
@@ -257,4 +275,4 @@ def _check_column(
     test: ColumnTest, compiled: Mapping[str, CompiledModel], model: str, column: str
 ) -> None:
     if model not in compiled or column not in compiled[model].lineage:
-        raise Refusal("MODEL_TEST", f"test {test.name}: there is no {model}.{column}")
+        raise Refusal("MODEL_TEST", f"{test.model}.{test.name}: there is no {model}.{column}")

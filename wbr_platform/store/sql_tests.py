@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from wbr_platform.store.sql_documents import Severity, TestDocument
@@ -20,8 +21,13 @@ class ColumnTest:
 
     @property
     def name(self) -> str:
-        """``<model>.<columns>.<kind>``."""
-        return f"{self.model}.{'+'.join(self.columns)}.{self.kind}"
+        """``<kind>_<columns>``, letters, digits and underscores only; unique in its model."""
+        return re.sub(r"\W", "_", "_".join((self.kind, *self.columns)), flags=re.ASCII)
+
+    @property
+    def description(self) -> str:
+        """The rule in words."""
+        return f"{', '.join(self.columns)}: {_rule(self.document)}"
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,21 @@ def _duplicates(relation: str, columns: list[str]) -> str:
         f"SELECT count(*) FROM (SELECT {keys} FROM {relation}{present} "
         f"GROUP BY {keys} HAVING count(*) > 1)"
     )
+
+
+def _rule(document: TestDocument) -> str:
+    match document.kind:
+        case "not_null":
+            return "never null."
+        case "unique":
+            return "no value twice."
+        case "unique_combination":
+            return "no combination twice."
+        case "accepted_values":
+            return f"one of {', '.join(str(value) for value in document.values)}."
+        case "relationships":
+            return f"every value stands in {document.to}.{document.column}."
+        case "accepted_range":
+            low = "" if document.min is None else f"at least {document.min:g}"
+            high = "" if document.max is None else f"at most {document.max:g}"
+            return " and ".join(bound for bound in (low, high) if bound) + "."

@@ -48,7 +48,12 @@ class BuiltTable:
     kind: str
     description: str
     rows: int
-    columns: tuple[BuiltColumn, ...]
+    documented_columns: tuple[BuiltColumn, ...]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """DuckDB type by column name, in order."""
+        return {column.name: column.type for column in self.documented_columns}
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
@@ -116,7 +121,9 @@ def run_tests(
             try:
                 row = connection.execute(test_query(test, relations)).fetchone()
             except duckdb.Error as error:
-                raise Refusal("TEST_FAILED_TO_RUN", f"test {test.name}: {error}") from error
+                raise Refusal(
+                    "TEST_FAILED_TO_RUN", f"test {test.model}.{test.name}: {error}"
+                ) from error
             results.append(ColumnTestResult(test, int(row[0]) if row else 0))
     return tuple(results)
 
@@ -156,7 +163,7 @@ def comment(connection: duckdb.DuckDBPyConnection, tables: Iterable[BuiltTable])
         name = relation(table.schema, table.name)
         kind = table.kind.upper()
         connection.execute(f"COMMENT ON {kind} {name} IS {literal(table.description)}")
-        for column in table.columns:
+        for column in table.documented_columns:
             unit = f" [{column.unit}]" if column.unit else ""
             connection.execute(
                 f"COMMENT ON COLUMN {name}.{identifier(column.name)} "
