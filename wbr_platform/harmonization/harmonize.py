@@ -203,13 +203,9 @@ def _fit(
             "NOT_ENOUGH_PATIENTS",
             f"{entered.height} patients for {parameters} batches and covariates",
         )
-    combat = ComBat(**options)
-    values = entered.select(names).to_numpy()
-    result = combat.fit(
-        pl.DataFrame(values, schema=list(names)).to_pandas(),
-        batch=entered["batch"],
-        covariates=design,
-    ).estimates_.apply(values, entered["batch"], design)
+    values = entered.select(names)
+    combat = ComBat(**options).fit(values, batch=entered["batch"], covariates=design)
+    result = combat.transform(values, batch=entered["batch"], covariates=design)
     frame = pl.DataFrame(result, schema=list(names)).with_columns(entered["study_key"])
     return frame, combat.estimates_
 
