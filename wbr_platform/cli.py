@@ -82,6 +82,13 @@ class TableFormat(StrEnum):
     parquet = "parquet"
 
 
+class Scale(StrEnum):
+    """How fine simulated images are."""
+
+    small = "small"
+    clinical = "clinical"
+
+
 def _settings(store: Path | None = None, vault: Path | None = None, **more: object) -> Settings:
     given = {"store": store, "vault": vault, **more}
     return Settings(**{name: value for name, value in given.items() if value is not None})
@@ -227,6 +234,30 @@ def ingest(exports: ExportsArgument, store: StoreOption = None, vault: VaultOpti
         raise typer.Exit(EXIT_NOTHING_USABLE)
 
 
+@app.command("nifti-manifest")
+def nifti_manifest(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The images.")],
+    pet: Annotated[str | None, typer.Option(help="Name of the PETs (SUVbw), with {id}.")] = None,
+    ct: Annotated[str | None, typer.Option(help="Name of the CTs (HU).")] = None,
+    lesion_mask: Annotated[str | None, typer.Option(help="Name of the lesion masks.")] = None,
+    organ_mask: Annotated[str | None, typer.Option(help="Name of the organ masks.")] = None,
+    details: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="CSV with patient_id or id, weight_kg, height_m, sex, …"),
+    ] = None,
+) -> None:
+    """Write the nifti_studies.csv of a folder of NIfTI images, for `wbr run FOLDER`.
+
+    Example: `wbr nifti-manifest images --pet '{id}_PET.nii.gz' --lesion-mask '{id}_mask.nii.gz'`
+    """
+    from wbr_platform.dicom.nifti_manifest import write_nifti_manifest
+
+    given = {"pet": pet, "ct": ct, "lesion_mask": lesion_mask, "organ_mask": organ_mask}
+    patterns = {column: pattern for column, pattern in given.items() if pattern}
+    count = write_nifti_manifest(folder, patterns, details)
+    console.print(f"{count} studies in {folder / 'nifti_studies.csv'}", soft_wrap=True)
+
+
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT on the published warehouse.")],
@@ -288,10 +319,12 @@ def ui(
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Where to write exports, clinical.csv and truth.")],
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 24,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
-    size: Annotated[
-        str, typer.Option(help="Voxels: 'small' (4 mm, quick) or 'clinical' (as a hospital's).")
-    ] = "small",
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same bytes.")
+    ] = 20240229,
+    scale: Annotated[
+        Scale, typer.Option(help="Voxels: small (about 4 mm, quick) or clinical (as a hospital's).")
+    ] = Scale.small,
     null: Annotated[
         bool, typer.Option("--null", help="Nothing but the clinic drives survival.")
     ] = False,
@@ -300,7 +333,7 @@ def simulate(
     """Write a simulated multi-centre PET/CT cohort as real DICOM exports, with its truth."""
     from wbr_platform.simulation.cohort import CohortDesign, simulate_cohort
 
-    design = CohortDesign(patients=patients, seed=seed, size=size, null=null)
+    design = CohortDesign(patients=patients, seed=seed, scale=scale.value, simulate_null=null)
     with _progress() as report:
         simulate_cohort(
             design,

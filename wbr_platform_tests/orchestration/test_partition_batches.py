@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def test_every_wanted_study_is_in_exactly_one_batch(
     assert all(1 <= len(batch) <= most for batch in batches)
     for batch in batches:
         positions = [KNOWN.index(key) for key in batch]
-        gaps = [b - a - 1 for a, b in zip(positions, positions[1:], strict=False)]
+        gaps = [b - a - 1 for a, b in pairwise(positions)]
         assert all(gap <= widest_gap for gap in gaps)
 
 
