@@ -51,6 +51,8 @@ def cross_validated_pairs(
             test = fold == number
             training = frame.filter(pl.Series(~test))
             encoder = CovariateEncoder(covariates).fit(training)
+            if not encoder.columns_:  # constant in training: every risk is the same
+                continue
             model = fit_cox(
                 encoder.transform(training),
                 encoder.columns_,

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from wbr_platform.outcome.concordance import PairCounts, bootstrap_gain, harrell_concordance
 from wbr_platform.outcome.covariates import CovariateEncoder
-from wbr_platform.outcome.cox import CoxFit, fit_cox
+from wbr_platform.outcome.cox import CoxFit, fit_cox, not_converged
 from wbr_platform.outcome.cross_validation import cross_validated_pairs
 from wbr_platform.refusal import Refusal
 
@@ -26,6 +26,7 @@ _GAIN_COLUMNS = (
     "concordance_gain_high",
     "likelihood_ratio_p_value",
     "verdict",
+    "reason",
 )
 
 
@@ -85,6 +86,8 @@ def fit_layer(
         )
     values = encoder.transform(table)
     fit = fit_cox(values, encoder.columns_, duration, event, options.penalizer)
+    if fit.separated:
+        raise not_converged()
     pairs: PairCounts | None = None
     reason: str | None = None
     try:
@@ -110,18 +113,19 @@ def gain_over(
 ) -> dict[str, Any]:
     """What ``model`` adds to ``baseline``, nested in it: a row of gains without its id."""
     gain: dict[str, Any] = dict.fromkeys(_GAIN_COLUMNS)
-    gain |= {"model": model.name, "baseline": baseline.name, "verdict": "no gain"}
+    gain |= {"model": model.name, "baseline": baseline.name}
     if not options.penalizer:
         statistic = 2 * (model.fit.log_likelihood - baseline.fit.log_likelihood)
         freedom = len(model.fit.columns) - len(baseline.fit.columns)
         gain["likelihood_ratio_p_value"] = float(chi2.sf(max(statistic, 0.0), freedom))
     ours, theirs = model.concordance_cross_validated, baseline.concordance_cross_validated
     if model.pairs is None or baseline.pairs is None or ours is None or theirs is None:
-        return gain
+        return {**gain, "reason": "NOT_CROSS_VALIDATED"}
     gain["concordance_gain"] = ours - theirs
     limits = bootstrap_gain(model.pairs, baseline.pairs, options.resamples, seed)
-    if limits is not None:
-        gain["concordance_gain_low"], gain["concordance_gain_high"] = limits
-        if ours - theirs >= SMALLEST_GAIN and limits[0] > 0:
-            gain["verdict"] = "gain"
+    if limits is None:
+        return {**gain, "reason": "TOO_FEW_PAIRS"}
+    gain["concordance_gain_low"], gain["concordance_gain_high"] = limits
+    positive = ours - theirs >= SMALLEST_GAIN and limits[0] > 0
+    gain["verdict"] = "gain" if positive else "no gain"
     return gain

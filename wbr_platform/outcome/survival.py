@@ -43,6 +43,7 @@ _GAINS = {
     "concordance_gain_high": pl.Float64,
     "likelihood_ratio_p_value": pl.Float64,
     "verdict": pl.String,
+    "reason": pl.String,
 }
 
 
@@ -51,7 +52,8 @@ class SurvivalResult:
     """``models`` like table survival_models; ``gains`` one row a layer beyond the first fitted.
 
     ``gains``: analysis_id, model, baseline, concordance_gain (cross-validated, with 95 % bootstrap
-    limits), likelihood_ratio_p_value, verdict ("gain" or "no gain"). ``curves``: Kaplan-Meier, as
+    limits), likelihood_ratio_p_value, verdict ("gain" or "no gain"), reason
+    where there is no verdict. ``curves``: Kaplan-Meier, as
     ``kaplan_meier`` makes them. ``ledger``: one row a layer.
     """
 
@@ -217,15 +219,19 @@ def _sentence(
     if model.reason:
         text += f" Not cross-validated: {model.reason}."
     if gain is not None:
-        text += (
-            f" Over {gain['baseline']}: {gain['verdict']}, C changes by "
-            f"{_number(gain['concordance_gain'])} (95 % interval "
-            f"{_number(gain['concordance_gain_low'])} to "
-            f"{_number(gain['concordance_gain_high'])})."
-        )
+        text += f" Over {gain['baseline']}: {_gain_text(gain)}."
     if patients < PATIENTS_FOR_MODELS:
         text += f" Fewer than {PATIENTS_FOR_MODELS} patients: descriptive, no claim."
     return text
+
+
+def _gain_text(gain: Mapping[str, Any]) -> str:
+    if gain["verdict"] is None:
+        return f"gain not computable ({gain['reason']})"
+    return (
+        f"{gain['verdict']}, C changes by {gain['concordance_gain']:+.3f} (95 % interval "
+        f"{gain['concordance_gain_low']:+.3f} to {gain['concordance_gain_high']:+.3f})"
+    )
 
 
 def _number(value: float | None) -> str:

@@ -181,6 +181,20 @@ def test_separation_does_not_converge() -> None:
     assert result.ledger[0]["status"] == "refused"
 
 
+def test_collinear_covariates_do_not_converge_without_ridge() -> None:
+    frame = COHORT.with_columns(age_months=12 * pl.col("age_years"))
+    layers = {"clinical": ["age_years", "age_months"]}
+    assert run(frame, layers).models["reason"].to_list() == ["NOT_CONVERGED"]
+    ridge = run(frame, layers, options=CoxOptions(repeats=1, resamples=10, penalizer=0.1)).models
+    assert ridge["log_hazard_ratio"][0] == pytest.approx(ridge["log_hazard_ratio"][1])
+
+
+def test_a_covariate_of_one_patient_is_constant_in_one_training_fold() -> None:
+    frame = COHORT.with_columns(rare=pl.int_range(pl.len()) == COHORT["death"].arg_max())
+    models = run(frame, {"rare": ["rare"]}).models
+    assert models["concordance_cross_validated"][0] == pytest.approx(0.5, abs=0.05)
+
+
 def test_ridge_shrinks() -> None:
     plain = run(COHORT, {"all": ["age_years", "log_tmtv"]}).models
     ridge = run(
