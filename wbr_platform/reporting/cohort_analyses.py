@@ -209,7 +209,8 @@ def network_words(edges: pl.DataFrame) -> str:
     words = (
         "An edge says that the uptake of two organs goes together over "
         f"{plural(patients, 'patient')} once the other organs and the "
-        "covariates are accounted for. It is an association: it says nothing of cause or direction. "
+        "covariates are accounted for. It is an association: it says nothing of cause or "
+        "direction. "
         f"{sure} of {plural(edges.height, 'edge')} have q below 0.05."
     )
     if patients < DESCRIPTIVE_BELOW:

@@ -52,6 +52,7 @@ def cohort_page(inputs: CohortPageInputs) -> str:
     primary = primary_of_cohort(inputs.biomarkers)
     patients = tables.patients(inputs.studies, inputs.acquisitions, inputs.clinical)
     ledger_table = tables.ledger_table(ledger)
+    algorithms = tables.algorithms_in_order(inputs.biomarkers, primary)
     return render(
         "cohort.html",
         title=inputs.title,
@@ -60,12 +61,11 @@ def cohort_page(inputs: CohortPageInputs) -> str:
         refused=tables.refused_table(inputs.quarantine),
         studies=tables.study_list(inputs.studies, inputs.acquisitions, inputs.links),
         table_one=tables.table_one(inputs.studies, inputs.acquisitions, inputs.clinical),
-        acquisition=tables.acquisition_table(inputs.acquisitions),
+        acquisition=tables.acquisition_table(inputs.studies, inputs.acquisitions),
         tmtv_words=tables.tmtv_ratio_in_words(inputs.biomarkers),
-        tmtv_figure=analyses.tmtv_figure(
-            inputs.biomarkers, tables.algorithms_in_order(inputs.biomarkers, primary)
-        ),
-        biomarkers=tables.biomarker_table(inputs.biomarkers),
+        tmtv_figure=analyses.tmtv_figure(inputs.biomarkers, algorithms),
+        burden=tables.burden_table(inputs.biomarkers, algorithms),
+        host=tables.host_table(inputs.biomarkers),
         harmonization=_harmonization(inputs),
         network=_network(inputs),
         survival=_survival(inputs, patients, primary),
@@ -105,8 +105,8 @@ def _flow(inputs: CohortPageInputs, patients: list[tables.Row]) -> FigureOnPage 
     if not inputs.studies.height:
         return None
     accepted = where(inputs.studies, status="accepted")
-    without_pet = accepted.height - where(accepted, has_pet=True).height
-    with_pet = accepted.height - without_pet
+    with_pet = where(accepted, has_pet=True)
+    people = [row for row in patients if row.get("has_pet")]
     steps = [
         FlowStep(
             "Studies in the exports",
@@ -114,18 +114,29 @@ def _flow(inputs: CohortPageInputs, patients: list[tables.Row]) -> FigureOnPage 
             left_out=tables.flow_reasons(inputs.studies),
         ),
         FlowStep(
-            "Accepted",
+            "Studies accepted",
             accepted.height,
-            left_out={"no PET in this export": without_pet} if without_pet else {},
+            left_out=_left_out("no PET in this export", accepted.height - with_pet.height),
+        ),
+        FlowStep(
+            "Studies with PET",
+            with_pet.height,
+            left_out=_left_out("a further study of a patient", with_pet.height - len(people)),
         ),
     ]
-    repeated = accepted.height - len(patients)
-    again = {"a later study of the same patient": repeated} if repeated else {}
-    steps.append(FlowStep("With PET", with_pet, left_out=again))
+    without = sum(1 for row in people if not row["with_clinical"])
     if inputs.clinical.height:
-        with_clinical = sum(1 for row in patients if row["with_clinical"])
-        steps.append(FlowStep("Patients with clinical data", with_clinical, "patient", "patients"))
+        left_out = _left_out("not in the clinical table", without)
+        steps.append(FlowStep("Patients with PET", len(people), "patient", "patients", left_out))
+        both = len(people) - without
+        steps.append(FlowStep("Patients with clinical data", both, "patient", "patients"))
+    else:
+        steps.append(FlowStep("Patients with PET", len(people), "patient", "patients"))
     return patient_flow_figure(steps, "Patient flow, from the exports to the analyses.")
+
+
+def _left_out(reason: str, count: int) -> dict[str, int]:
+    return {reason: count} if count > 0 else {}
 
 
 @dataclass(frozen=True)

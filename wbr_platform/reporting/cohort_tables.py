@@ -15,7 +15,7 @@ from wbr_platform.reporting.strings import (
     biomarker_name,
     flags_in_words,
     reason_in_words,
-    spelt_out,
+    step_name,
 )
 from wbr_platform.reporting.study_tables import HOST
 from wbr_platform.reporting.summaries import (
@@ -99,7 +99,7 @@ def refused_table(quarantine: pl.DataFrame) -> Table:
         [
             [
                 Cell(reason_in_words(code), code=code),
-                Cell(spelt_out(stage)),
+                Cell(step_name(stage)),
                 Cell(text_of(len({row["study_key"] for row in members})), "number"),
                 text_cell(members[0]["message"], "not recorded"),
                 text_cell(members[0]["action"], "nothing known"),
@@ -233,23 +233,26 @@ def _level_lines(
     return lines
 
 
-def acquisition_table(acquisitions: pl.DataFrame) -> Table:
-    """How the PET of each scanner was acquired, over the studies that were used."""
-    pets = rows_of(
-        where(acquisitions, role="pet"), "scanner", "reconstruction", "units", "suv_flags"
-    )
+def acquisition_table(studies: pl.DataFrame, acquisitions: pl.DataFrame) -> Table:
+    """How the PET of each scanner was acquired, over the accepted studies."""
+    accepted = set(distinct(where(studies, status="accepted"), "study_key"))
+    pets = [
+        row
+        for row in rows_of(where(acquisitions, role="pet"), "study_key", "scanner", "suv_flags")
+        if row["study_key"] in accepted
+    ]
     for row in pets:
         row["scanner"] = row["scanner"] or NO_SCANNER
     groups = _by_scanner(pets) if pets else {}
-    lines = [[Cell("PET series"), *(Cell(text_of(len(r)), "number") for r in groups.values())]]
+    lines = [[Cell("PET series"), *(Cell(text_of(len(r))) for r in groups.values())]]
     for column, label in (
         ("injected_dose_mbq", "Injected dose, MBq"),
         ("uptake_time_min", "Uptake time, min"),
         ("spacing_z_mm", "Slice distance, mm"),
         ("spacing_x_mm", "Pixel size, mm"),
     ):
-        cells = [median_and_quartiles([r.get(column) for r in rows]) for rows in groups.values()]
-        lines.append([Cell(label), *cells])
+        found = [median_and_quartiles([r.get(column) for r in rows]) for rows in groups.values()]
+        lines.append([Cell(label), *(Cell(cell.text) for cell in found)])
     for column, label in (
         ("radiopharmaceutical", "Radiopharmaceutical"),
         ("reconstruction", "Reconstruction"),
@@ -261,10 +264,10 @@ def acquisition_table(acquisitions: pl.DataFrame) -> Table:
         lines.append([Cell(label), *cells])
     lines.append([Cell("Repairs on the way to SUV"), *(_repairs(rows) for rows in groups.values())])
     return Table(
-        "PET acquisition by scanner",
+        "PET acquisition by scanner, accepted studies",
         [Column("Property"), *(Column(name) for name in groups)],
         lines if pets else [],
-        empty="No PET series was used.",
+        empty="No PET of an accepted study.",
         note="Median [first to third quartile], or the values found with how often.",
     )
 
@@ -286,43 +289,82 @@ def _repairs(rows: Sequence[Row]) -> Cell:
     return _spelled([flags_in_words(flag) for flag in flags]) if flags else Cell("none")
 
 
-def biomarker_table(biomarkers: pl.DataFrame) -> Table:
-    """Each biomarker by algorithm: distribution over studies, and why values are missing."""
-    rows = rows_of(biomarkers, "algorithm", "biomarker", "value", "unit", "reason")
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((str(row["biomarker"]), str(row["algorithm"])), []).append(row)
+def _biomarker_groups(biomarkers: pl.DataFrame, host: bool) -> dict[str, dict[str, list[Row]]]:
+    """Rows by biomarker and algorithm, of the healthy organs or of the tumour."""
+    groups: dict[str, dict[str, list[Row]]] = {}
+    for row in rows_of(biomarkers, "algorithm", "biomarker", "value", "unit", "reason"):
+        if (row["algorithm"] == HOST) == host:
+            by_algorithm = groups.setdefault(str(row["biomarker"]), {})
+            by_algorithm.setdefault(str(row["algorithm"]), []).append(row)
+    return groups
+
+
+def _distribution(rows: Sequence[Row]) -> Cell:
+    """Median and quartiles of the known values and how many they are."""
+    known = known_numbers(row["value"] for row in rows)
+    if not known:
+        return Cell("no value", "missing")
+    return Cell(f"{median_and_quartiles(known).text}; n\u00a0=\u00a0{len(known)}", "summary")
+
+
+def _missing_reasons(rows: Sequence[Row]) -> Cell:
+    missing = count_by_reason(row["reason"] for row in rows if row["value"] is None)
+    return Cell("; ".join(f"{count} × {reason}" for reason, count in missing.items()) or "none")
+
+
+def _unit(rows: Sequence[Row]) -> Cell:
+    unit = next((str(row["unit"]) for row in rows if row["unit"]), "1")
+    return Cell("–" if unit == "1" else unit)
+
+
+def burden_table(biomarkers: pl.DataFrame, algorithms: Sequence[str]) -> Table:
+    """Tumour biomarkers over studies: a row each, a column an algorithm."""
     lines = []
-    for (name, algorithm), members in groups.items():
-        known = known_numbers(row["value"] for row in members)
-        missing = count_by_reason(row["reason"] for row in members if row["value"] is None)
-        unit = members[0]["unit"]
+    for name, by_algorithm in _biomarker_groups(biomarkers, host=False).items():
+        rows = [row for members in by_algorithm.values() for row in members]
+        cells = [_distribution(by_algorithm.get(algorithm, [])) for algorithm in algorithms]
         lines.append(
-            [
-                Cell(biomarker_name(name), code=name),
-                Cell("healthy organs" if algorithm == HOST else algorithm_name(algorithm)),
-                Cell(unit if unit and unit != "1" else "–"),
-                Cell(text_of(len(known)), "number"),
-                median_and_quartiles(known) if known else Cell("no value", "missing"),
-                Cell(f"{number(min(known))} to {number(max(known))}", "number")
-                if known
-                else Cell("no value", "missing"),
-                Cell("; ".join(f"{n} × {reason}" for reason, n in missing.items()) or "none"),
-            ]
+            [Cell(biomarker_name(name), code=name), _unit(rows), *cells, _missing_reasons(rows)]
         )
     return Table(
-        "Biomarkers over studies",
+        "Tumour burden over studies, by algorithm",
         [
             Column("Biomarker"),
-            Column("Drawn by"),
             Column("Unit"),
-            Column("Studies", numeric=True),
-            Column("Median [quartiles]", numeric=True),
-            Column("Range", numeric=True),
-            Column("Missing, and why"),
+            *(Column(algorithm_name(name), numeric=True) for name in algorithms),
+            Column("Values missing, and why"),
         ],
         lines,
-        empty="No biomarker was computed.",
+        empty="No tumour biomarker was computed.",
+        note="Median [first to third quartile]; number of studies with a value.",
+    )
+
+
+def host_table(biomarkers: pl.DataFrame) -> Table:
+    """Biomarkers of healthy organs over studies."""
+    lines = []
+    for name, by_algorithm in _biomarker_groups(biomarkers, host=True).items():
+        rows = [row for members in by_algorithm.values() for row in members]
+        known = known_numbers(row["value"] for row in rows)
+        spread = (
+            Cell(f"{number(min(known))} to {number(max(known))}", "number")
+            if known
+            else Cell("no value", "missing")
+        )
+        head = [Cell(biomarker_name(name), code=name), _unit(rows)]
+        lines.append([*head, _distribution(rows), spread, _missing_reasons(rows)])
+    return Table(
+        "Host biomarkers over studies",
+        [
+            Column("Biomarker"),
+            Column("Unit"),
+            Column("Median [quartiles]", numeric=True),
+            Column("Range", numeric=True),
+            Column("Values missing, and why"),
+        ],
+        lines,
+        empty="No host biomarker was computed: they need PET and organ masks.",
+        note="Candidates to be tested, not established markers.",
     )
 
 

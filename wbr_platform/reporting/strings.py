@@ -144,6 +144,19 @@ BIOMARKERS: Mapping[str, str] = {
     "marrow_to_liver_ratio_max": "Marrow-to-liver ratio of SUVmax (Seban)",
 }
 
+STEPS: Mapping[str, str] = {
+    "dicom_study": "reading the export",
+    "pet_suv": "PET to SUV",
+    "ct": "CT",
+    "organ_masks": "organ masks",
+    "lesion_masks": "lesion masks",
+    "segmentation_agreement": "agreement between algorithms",
+    "regions": "regions",
+    "radiomic_features": "radiomic features",
+    "whole_body_biomarkers": "whole-body biomarkers",
+    "study_report": "study page",
+}
+
 HOST_MEASURES: Mapping[str, str] = {
     "_suv_mean": "SUVmean of the healthy part",
     "_suv_max": "SUVmax of the healthy part",
@@ -178,6 +191,11 @@ def flags_in_words(flags: str) -> str:
     """Comma-separated flags as words."""
     codes = [code.strip() for code in flags.split(",") if code.strip()]
     return ", ".join(FLAGS.get(code, spelt_out(code)) for code in codes)
+
+
+def step_name(stage: str) -> str:
+    """The step of the platform that refused, for people."""
+    return STEPS.get(stage, spelt_out(stage))
 
 
 def algorithm_name(name: str | None) -> str:

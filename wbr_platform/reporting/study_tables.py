@@ -15,6 +15,7 @@ from wbr_platform.reporting.strings import (
     reason_in_words,
     region_name,
     spelt_out,
+    step_name,
 )
 from wbr_platform.reporting.tables import (
     Cell,
@@ -362,7 +363,7 @@ def refused_table(quarantine: pl.DataFrame) -> Table:
         [Column("Step"), Column("Reason"), Column("What was wrong"), Column("What can be done")],
         [
             [
-                Cell(spelt_out(str(row["stage"] or "unknown"))),
+                Cell(step_name(str(row["stage"] or "unknown"))),
                 missing_cell(row["reason_code"]),
                 text_cell(row["message"], "not recorded"),
                 text_cell(row["action"], "nothing known"),

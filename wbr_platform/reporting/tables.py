@@ -11,7 +11,7 @@ import polars as pl
 from wbr_platform.reporting.formatting import is_missing, number, p_value, text_of
 from wbr_platform.reporting.strings import reason_in_words
 
-CellKind = Literal["text", "number", "missing", "good", "bad"]
+CellKind = Literal["text", "number", "summary", "missing", "good", "bad"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from wbr_platform.reporting.figures.svg import (
     Scale,
     polyline,
 )
-from wbr_platform.reporting.formatting import number
 
 Values = Sequence[float]
 
@@ -27,9 +26,9 @@ def _jitter(count: int, index: int) -> list[float]:
 
 
 def _value_axis(drawing: Drawing, y: Scale, left: float, right: float, label: str) -> None:
-    for tick in y.ticks(5):
+    for tick, words in y.labels(5):
         drawing.line((left, y(tick)), (right, y(tick)), GRID)
-        drawing.text((left - 8, y(tick) + 4), number(tick), 12, "end", SOFT)
+        drawing.text((left - 8, y(tick) + 4), words, 12, "end", SOFT)
     drawing.text((left - 66, (y.start + y.end) / 2), label, 12, "middle", turn=-90)
 
 

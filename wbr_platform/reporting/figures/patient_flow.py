@@ -36,6 +36,8 @@ def _left_out_lines(step: FlowStep) -> list[str]:
 def patient_flow_figure(steps: Sequence[FlowStep], caption: str) -> FigureOnPage:
     """Boxes from top to bottom; what is left out stands at the right with its reasons."""
     heights = [max(84, 46 + 18 * len(_left_out_lines(step))) for step in steps]
+    if not _left_out_lines(steps[-1]):
+        heights[-1] = 56
     total = 12.0 + sum(heights)
     described = ", then ".join(
         f"{step.title}: {plural(step.count, step.unit, step.units)}" for step in steps

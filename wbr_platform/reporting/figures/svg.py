@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from markupsafe import Markup, escape
+
+from wbr_platform.reporting.formatting import number
 
 INK = "#1f2933"
 SOFT = "#52606d"
@@ -181,6 +184,18 @@ class Scale:
     def ticks(self, wanted: int = 6) -> list[float]:
         """Round values between the ends."""
         return _log_ticks(self.low, self.high) if self.logarithmic else self._linear(wanted)
+
+    def labels(self, wanted: int = 6) -> list[tuple[float, str]]:
+        """Ticks with their labels; on a linear axis all with the same number of decimals."""
+        ticks = self.ticks(wanted)
+        if self.logarithmic or len(ticks) < 2:
+            return [(tick, number(tick)) for tick in ticks]
+        step = min(abs(b - a) for a, b in pairwise(ticks))
+        decimals = next((d for d in range(6) if abs(round(step, d) - step) < step * 1e-6), 6)
+        return [
+            (tick, f"{tick:,.{decimals}f}".replace(",", "\u00a0").replace("-", "\u2212"))
+            for tick in ticks
+        ]
 
     def _linear(self, wanted: int) -> list[float]:
         span = self.high - self.low
