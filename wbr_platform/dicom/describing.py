@@ -111,14 +111,19 @@ def describe_files(files: Sequence[Sequence[str]], conflicts: Sequence[str]) -> 
 
 
 def patient_fields(header: Dataset) -> dict[str, Any]:
-    """The few fields about the patient; the dates are exact and must not leave the vault."""
+    """The few fields about the patient; the dates are exact and must not leave the vault.
+
+    The names are for the vault's audit alone, which looks for them in all outputs.
+    """
     sex = text(header, "PatientSex").upper()
     weight, height = number(header, "PatientWeight"), number(header, "PatientSize")
     if weight is not None and weight >= 1000:
         weight /= 1000  # written in g
     if height is not None and height > 3:
         height /= 100  # written in cm
+    named = ("PatientName", "OtherPatientNames", "OtherPatientIDs", "AccessionNumber")
     return {
+        "names": [value for keyword in named for value in texts(header, keyword)],
         "birth_date": text(header, "PatientBirthDate"),
         "study_date": text(header, "StudyDate") or text(header, "SeriesDate"),
         "patient_age": text(header, "PatientAge"),

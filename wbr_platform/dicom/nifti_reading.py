@@ -10,7 +10,7 @@ import numpy as np
 
 from wbr_platform.dicom.nifti_studies import IMAGE_COLUMNS
 from wbr_platform.dicom.parsing import geometry_from_dict
-from wbr_platform.dicom.pseudonym import shifted_date, technical_text
+from wbr_platform.dicom.pseudonym import region_name, shifted_date, technical_text
 from wbr_platform.dicom.rows import acquisition_row, present_path, scanner_of, study_row
 from wbr_platform.dicom.sandbox import GIB, Limits, run_in_sandbox
 from wbr_platform.dicom.vault import Vault
@@ -60,11 +60,7 @@ def _acquisition(
     vault: Vault, record: Mapping[str, Any], column: str, said: Mapping[str, Any]
 ) -> dict[str, Any]:
     fields, refused = record["fields"], said["refusal"]
-    identity = frozenset(
-        word.upper()
-        for value in record["identity"].values()
-        for word in _IDENTITY_WORD.findall(value)
-    )
+    identity = _identity(record)
     technical = {
         name: technical_text(fields.get(name, ""), identity)
         for name in ("manufacturer", "model", "reconstruction")
@@ -117,10 +113,11 @@ def read_nifti_masks(vault: Vault, record: Mapping[str, Any]) -> list[NamedMask]
         vault.workspace,
         NIFTI_LIMITS,
     )
+    identity = _identity(record)
     masks: list[NamedMask] = []
     for number, one in enumerate(answer["masks"], start=1):
         geometry = geometry_from_dict(one["geometry"])
-        name = technical_text(one["name"]) or f"region_{number}"
+        name = region_name(one["name"], identity) or f"region_{number}"
         mask = unpacked_mask(one["bits"], geometry.shape)
         masks.append(NamedMask(name, mask, geometry, "NIfTI", None, tuple(one["notes"])))
     return masks
@@ -132,6 +129,11 @@ def unpacked_mask(bits: Any, shape: tuple[int, int, int]) -> np.ndarray:
     if packed.dtype != np.uint8 or packed.size != -(-voxels // 8):
         raise Refusal("MASKS_UNREADABLE", "a mask does not fill its grid")
     return np.unpackbits(packed, count=voxels).reshape(shape).astype(bool)
+
+
+def _identity(record: Mapping[str, Any]) -> frozenset[str]:
+    words = (_IDENTITY_WORD.findall(value) for value in record["identity"].values())
+    return frozenset(word.upper() for found in words for word in found)
 
 
 def _paths(record: Mapping[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from wbr_platform.dicom.nifti_integrity import check_nifti
 from wbr_platform.dicom.parsing import geometry_as_dict
 from wbr_platform.dicom.pseudonym import OLDEST_AGE, parse_date
 from wbr_platform.imaging.nifti import read_labelmap, read_volume
@@ -141,6 +142,7 @@ def parse_nifti_image(path: str, column: str) -> dict[str, Any]:
 
 
 def _checked_image(path: str, column: str) -> Volume:
+    check_nifti(Path(path))
     volume = read_volume(Path(path), IMAGE_COLUMNS[column])
     if not np.isfinite(volume.array).all():
         raise Refusal("NIFTI_NOT_FINITE", f"the {column} image holds values that are no numbers")
@@ -153,6 +155,11 @@ def _checked_image(path: str, column: str) -> Volume:
             "NIFTI_NOT_HU", "the CT has no negative value: not Hounsfield units", "convert it to HU"
         )
     return volume
+
+
+def _checked_labels(path: str) -> LabelMap:
+    check_nifti(Path(path))
+    return read_labelmap(Path(path))
 
 
 def parse_nifti_masks(files: Mapping[str, str]) -> dict[str, Any]:
@@ -170,7 +177,7 @@ def parse_nifti_masks(files: Mapping[str, str]) -> dict[str, Any]:
     for column in MASK_COLUMNS:
         if column not in files:
             continue
-        labelmap = read_labelmap(Path(files[column]))
+        labelmap = _checked_labels(files[column])
         home = "ct" if column == "lesion_mask_ct" and "ct" in images else next(iter(images))
         order = sorted(images, key=lambda name: name != home)
         notes = [column]
@@ -182,7 +189,7 @@ def parse_nifti_masks(files: Mapping[str, str]) -> dict[str, Any]:
             notes.append(f"resampled_to_{home}")
         masks.extend(
             {
-                "name": name,
+                "name": _mask_name(column, label, name, len(labelmap.labels)),
                 "column": column,
                 "notes": notes,
                 "bits": np.packbits(labelmap.array == label),
@@ -193,6 +200,15 @@ def parse_nifti_masks(files: Mapping[str, str]) -> dict[str, Any]:
     return {"masks": masks}
 
 
+def _mask_name(column: str, label: int, name: str, labels: int) -> str:
+    """Names in lesion columns say "lesion", whatever the label is called (or not called)."""
+    if column == "organ_mask":
+        return name
+    if name == f"label_{label}":
+        return "lesion" if labels == 1 else f"lesion_{label}"
+    return f"lesion_{name}"
+
+
 def describe_nifti(files: Mapping[str, str]) -> dict[str, Any]:
     """In the sandbox: {column: {"geometry", "refusal": [code, message, action] or null}}."""
     described: dict[str, Any] = {}
@@ -201,7 +217,7 @@ def describe_nifti(files: Mapping[str, str]) -> dict[str, Any]:
             if column in IMAGE_COLUMNS:
                 geometry = _checked_image(path, column).geometry
             else:
-                geometry = read_labelmap(Path(path)).geometry
+                geometry = _checked_labels(path).geometry
             described[column] = {"geometry": geometry_as_dict(geometry), "refusal": None}
         except Refusal as refusal:
             words = [refusal.reason_code, refusal.message, refusal.action]

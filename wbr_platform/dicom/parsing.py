@@ -12,7 +12,7 @@ import numpy as np
 from wbr_platform.dicom.describing import read_header
 from wbr_platform.dicom.geometry_gate import check_slices
 from wbr_platform.dicom.headers import text
-from wbr_platform.dicom.pseudonym import identity_words, technical_text
+from wbr_platform.dicom.pseudonym import identity_words, region_name
 from wbr_platform.dicom.selection import MASK_CLASSES
 from wbr_platform.dicom.volumes import read_image, read_series
 from wbr_platform.imaging.geometry import Geometry
@@ -98,7 +98,7 @@ def parse_masks(mask_path: str, image_paths: Sequence[str]) -> dict[str, Any]:
     return {
         "masks": [
             {
-                "name": technical_text(mask.name, identity) or f"region_{number}",
+                "name": region_name(mask.name, identity) or f"region_{number}",
                 "code": mask.code if mask.code and CODE.fullmatch(mask.code) else None,
                 "source": mask.source,
                 "notes": list(mask.notes),

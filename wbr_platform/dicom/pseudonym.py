@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -96,6 +97,7 @@ _IDENTITY_FIELDS = (
 )
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_ .\-]{0,63}")
 _TECHNICAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+\-/(),:]{0,63}")
+_SIGNS = re.compile(r"[^A-Za-z0-9 ._+\-/(),:]+")
 _LONG_DIGITS = re.compile(r"\d{6,}")
 _WORD = re.compile(r"[^\W_]{3,}")
 
@@ -205,6 +207,12 @@ def technical_text(value: str, identity: frozenset[str] = frozenset()) -> str | 
         return None
     words = {word.upper() for word in _WORD.findall(value)}
     return None if words & identity else value
+
+
+def region_name(value: str, identity: frozenset[str] = frozenset()) -> str | None:
+    """The name of a contour or segment without accents and signs, or None as technical texts."""
+    letters = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode()
+    return technical_text(_SIGNS.sub("_", letters).strip("_ ."), identity)
 
 
 def allowed_fields(header: Dataset) -> dict[str, Any]:
