@@ -34,8 +34,6 @@ LESION_COLUMNS: Mapping[str, Any] = {
 SAME_GRID_MM = 1e-6
 # Voxels outside the lesion count for SUVpeak: its 1 mL sphere has a radius of 6.2 mm.
 PEAK_MARGIN_MM = 8.0
-# A lesion outside every organ is named after the nearest one within this distance.
-NEAREST_ORGAN_LIMIT_MM = 100.0
 # Structures with this prefix in an organ label map are no organ.
 OTHER_PREFIX = "other_"
 
@@ -113,6 +111,5 @@ def _organ(lesions: LabelMap, organs: LabelMap | None, label: int, box: Box) -> 
         organs.array,
         candidates,
         lesions.geometry.spacing,
-        NEAREST_ORGAN_LIMIT_MM,
     )
     return None if near is None else organs.labels[near.label]

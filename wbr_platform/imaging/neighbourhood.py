@@ -12,6 +12,9 @@ from scipy import ndimage
 
 from wbr_platform.imaging.morphology import BoolArray, Box, Spacing, grow_box
 
+# A region farther away than this says little about where something lies.
+NEAREST_REGION_LIMIT_MM = 100.0
+
 # The search for the nearest region widens in these steps (mm), so that most masks need a small box.
 _SEARCH_STEPS_MM = (15.0, 40.0)
 
@@ -32,7 +35,7 @@ def overlap_or_nearest(
     regions: NDArray[np.integer[Any]],
     candidates: Collection[int],
     spacing: Spacing,
-    limit_mm: float,
+    limit_mm: float = NEAREST_REGION_LIMIT_MM,
 ) -> Neighbour | None:
     """The region that the voxels of ``label`` overlap most, else the nearest within ``limit_mm``.
 

@@ -22,8 +22,5 @@ PHYSIOLOGICAL_DILATION_MM = 6.0
 GUARD_FACTOR = 1.5
 GUARD_DEVIATIONS = 2.0
 
-# A lesion outside every organ is named after the nearest one within this distance.
-NEAREST_ORGAN_LIMIT_MM = 100.0
-
 # Volumes below are compared up to rounding.
 VOLUME_ROUNDING_ML = 1e-9

@@ -13,7 +13,6 @@ from wbr_platform.imaging.morphology import bounding_box
 from wbr_platform.imaging.neighbourhood import overlap_or_nearest
 from wbr_platform.imaging.resampling import resample_labels
 from wbr_platform.segmentation.components import region_statistics
-from wbr_platform.segmentation.constants import NEAREST_ORGAN_LIMIT_MM
 from wbr_platform.segmentation.painting import SAME_GRID_MM
 from wbr_platform.segmentation.vocabulary import is_organ, organs
 
@@ -53,7 +52,6 @@ def locate_lesions(lesions: LabelMap, organ_map: LabelMap | None) -> Mapping[int
             organ_map.array,
             candidates,
             lesions.geometry.spacing,
-            NEAREST_ORGAN_LIMIT_MM,
         )
         if near is None:
             found[region.label] = None

@@ -87,7 +87,8 @@ def test_small_organs_are_eroded_less() -> None:
     assert values["spleen_reference_volume_ml"] == pytest.approx(144 * GRID.voxel_volume_ml)
     sheet = np.zeros(GRID.shape, dtype=bool)
     sheet[20:40, 20:30, 20] = True
-    flat = _values(host_ratios(PET, label_map({"liver": LIVER, "spleen": sheet}), None))
+    flat_organs = label_map({"liver": LIVER, "spleen": sheet})
+    flat = _values(host_ratios(PET, flat_organs, None, HostParameters(spleen_erosion_mm=9.0)))
     assert flat["spleen_erosion_mm"] == 0.0
 
 
