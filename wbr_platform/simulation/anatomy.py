@@ -106,9 +106,14 @@ class PatientAnatomy:
         found = None
         for structure in structures():
             for shape in self.organs.get(structure.name, ()):
-                if shape.distance((z, y, x)).item() < 0:
+                if _may_hold(shape, point) and shape.distance((z, y, x)).item() < 0:
                     found = structure.name if structure.labelled else None
         return found
+
+
+def _may_hold(shape: Shape, point: Point) -> bool:
+    low, high = shape.bounds()
+    return all(a <= v <= b for a, v, b in zip(low, point, high, strict=True))
 
 
 def fit_anatomy(habitus: Habitus) -> PatientAnatomy:

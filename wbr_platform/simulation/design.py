@@ -74,7 +74,11 @@ class CohortDesign(BaseModel):
         "siemens_biograph_mct",
         "philips_ingenuity_tf",
     )
-    scale: Scale = "small"
+    scale: Scale = Field(
+        default="small",
+        description="small: some 10 MB a study; clinical: matrices of real machines, some 300 MB; "
+        "tiny: 2 MB, for tests of the plumbing.",
+    )
     network_strength: float = Field(default=1.0, ge=0, le=1.3)
     batch_effect_strength: float = Field(default=1.0, ge=0, le=2)
     hazard: Hazard = Hazard()

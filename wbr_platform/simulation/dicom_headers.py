@@ -36,8 +36,10 @@ def dicom_date_time(moment: datetime.datetime) -> str:
 
 def decimal(value: float) -> str:
     """DICOM DS: at most 16 characters."""
-    text = f"{value:.10g}"
-    return text if len(text) <= 16 else f"{value:.8g}"
+    digits = 12
+    while len(text := f"{value:.{digits}g}") > 16:
+        digits -= 1
+    return text
 
 
 def code(value: str, scheme: str, meaning: str) -> Dataset:

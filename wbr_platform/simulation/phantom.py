@@ -61,7 +61,8 @@ def make_phantom(patient: SimulatedPatient, scanner: Scanner, scale: Scale = "sm
     """Render a patient as a scanner shows it; the same input always gives the same voxels.
 
     ``scale`` "small" keeps a study near 10 MB (non-square matrices that just hold the body),
-    "clinical" has the matrices of real machines (CT 512 x 512, PET as the scanner).
+    "clinical" has the matrices of real machines (CT 512 x 512, PET as the scanner); "tiny" doubles
+    the spacings of "small", for tests of the plumbing: organs are coarse, small lesions get lost.
     """
     anatomy = fit_anatomy(patient.habitus)
     random = np.random.default_rng([patient.seed, 1])
@@ -84,16 +85,21 @@ def make_phantom(patient: SimulatedPatient, scanner: Scanner, scale: Scale = "sm
 
 def pet_grid(patient: SimulatedPatient, scanner: Scanner, scale: Scale) -> Geometry:
     """The grid of a patient's PET."""
-    if scale == "small":
-        return _grid(patient, scanner.pet_spacing, None)
+    if scale != "clinical":
+        return _grid(patient, _coarsened(scanner.pet_spacing, scale), None)
     return _grid(patient, scanner.clinical_pet_spacing, scanner.clinical_pet_matrix)
 
 
 def ct_grid(patient: SimulatedPatient, scale: Scale) -> Geometry:
     """The grid of a patient's CT."""
-    if scale == "small":
-        return _grid(patient, SMALL_CT_SPACING, None)
+    if scale != "clinical":
+        return _grid(patient, _coarsened(SMALL_CT_SPACING, scale), None)
     return _grid(patient, CLINICAL_CT_SPACING, CLINICAL_CT_MATRIX)
+
+
+def _coarsened(spacing: tuple[float, float, float], scale: Scale) -> tuple[float, float, float]:
+    z, y, x = spacing
+    return (2 * z, 2 * y, 2 * x) if scale == "tiny" else spacing
 
 
 def _grid(

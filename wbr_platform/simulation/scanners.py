@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Vendor = Literal["GE", "Siemens", "Philips"]
-Scale = Literal["small", "clinical"]
+Scale = Literal["tiny", "small", "clinical"]
 
 REFERENCE_PSF_MM = 6.0
 

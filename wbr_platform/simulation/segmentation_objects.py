@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from wbr_platform.imaging import LabelMap
-from wbr_platform.simulation.dicom_headers import dicom_date, dicom_time
+from wbr_platform.simulation.dicom_headers import dicom_date, dicom_date_time, dicom_time
 from wbr_platform.simulation.identifiers import unique_identifier
 
 _WRITER = ("WBR", "simulation", "1")
@@ -80,6 +80,8 @@ def settle(segmentation: Dataset, moment: datetime.datetime, study: str, descrip
     for time_keyword in ("ContentTime", "InstanceCreationTime", "SeriesTime"):
         if time_keyword in segmentation:
             setattr(segmentation, time_keyword, dicom_time(moment))
+    for item in segmentation.get("ContributingEquipmentSequence", []):
+        item.ContributionDateTime = dicom_date_time(moment)
     dimensions = unique_identifier("dimensions", study, description)
     for item in segmentation.get("DimensionOrganizationSequence", []):
         item.DimensionOrganizationUID = dimensions
