@@ -64,6 +64,8 @@ class ImportedOrgans:
             )
         geometry, grid = working_grid(inputs)
         notes = _name_notes(structures)
+        structures, twice = _drawn_once(structures, geometry)
+        notes += [f"DRAWN_TWICE: {name} as drawn on the {grid} is kept" for name in twice]
         merged, lost = _merge(structures, geometry)
         notes += [f"OUTSIDE_IMAGE: {name} has no voxel on the {grid} grid" for name in lost]
         painted = _paint_organs_over_others(merged, geometry)
@@ -103,6 +105,8 @@ class ImportedLesions:
             )
         geometry, grid = working_grid(inputs)
         notes = _name_notes(structures)
+        structures, twice = _drawn_once(structures, geometry)
+        notes += [f"DRAWN_TWICE: {name} as drawn on the {grid} is kept" for name in twice]
         structures = sorted(structures, key=lambda s: (s.name, s.mask.name))
         pieces: list[NamedArray] = []
         splits: list[bool] = []
@@ -117,6 +121,25 @@ class ImportedLesions:
         lesions = as_lesions(array, geometry).labelmap
         notes += _origin_notes(lesions.array, lesions.labels, painted)
         return Segmentation(lesions, self.name, self.version, grid, tuple(notes))
+
+
+def _drawn_once(
+    structures: Sequence[Structure], geometry: Geometry
+) -> tuple[list[Structure], list[str]]:
+    """Without structures that stand under the same name on the working grid, and their names.
+
+    Contours of one tumour are often drawn on PET and on CT; resampled on top of each other they
+    would leave a shell that looks like another lesion.
+    """
+    here = [s.mask.geometry.same_grid(geometry) for s in structures]
+    drawn = {s.mask.name for s, on_it in zip(structures, here, strict=True) if on_it}
+    kept, twice = [], []
+    for structure, on_it in zip(structures, here, strict=True):
+        if on_it or structure.mask.name not in drawn:
+            kept.append(structure)
+        else:
+            twice.append(structure.name)
+    return kept, sorted(twice)
 
 
 def _merge(

@@ -106,6 +106,19 @@ def test_masks_of_the_ct_come_to_the_pet() -> None:
     assert 2 * (ours & truth).sum() / (ours.sum() + truth.sum()) > 0.97
 
 
+def test_a_tumour_drawn_on_pet_and_on_ct_is_one_lesion() -> None:
+    fine = GRID.with_spacing((1.5, 2.0, 2.0))
+    on_ct = ball(fine, (-40.0, 0.0, 0.0), 18.0)
+    found = _lesions(
+        named("GTV_Mass", ONE, "RTSTRUCT"),
+        named("GTV_Mass", on_ct, "RTSTRUCT", geometry=fine),
+        named("GTV_Node", ball(fine, (40.0, 0.0, 30.0), 10.0), "RTSTRUCT", geometry=fine),
+    )
+    assert dict(found.labelmap.labels) == {1: "L01", 2: "L02"}
+    np.testing.assert_array_equal(found.labelmap.mask("L01"), ONE)
+    assert found.notes[0] == "DRAWN_TWICE: gtv_mass as drawn on the pet is kept"
+
+
 def test_without_pet_the_ct_grid_is_used() -> None:
     ct = Volume(np.zeros(GRID.shape, dtype=np.float32), GRID, "HU")
     found = ImportedOrgans().segment(SegmentationInputs(ct=ct, masks=(named("liver", ONE),)))
