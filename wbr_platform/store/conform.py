@@ -24,7 +24,7 @@ def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with exactly the table's columns, in order, cast to their types.
 
     Missing columns become null unless they are required. Refusals: TABLE_COLUMN_UNKNOWN,
-    TABLE_COLUMN_MISSING, TABLE_COLUMN_DUPLICATE, TABLE_TYPE, TABLE_VALUE_MISSING,
+    TABLE_COLUMN_MISSING, TABLE_COLUMN_NAME, TABLE_TYPE, TABLE_VALUE_MISSING,
     TABLE_VALUE_NOT_FINITE. Their texts name columns and numbers of rows, never values.
     """
     schema = table_schema(table)
@@ -64,13 +64,14 @@ def empty_table(table: str) -> pl.DataFrame:
 
 
 def _check_names(table: str, names: Iterable[str]) -> None:
-    """DuckDB ignores the case of column names."""
+    """DuckDB ignores the case of column names; ``$1`` is a place in a query, not a name."""
     seen: set[str] = set()
     for name in names:
-        if not name.strip() or name.casefold() in seen:
+        if not name.strip() or name.startswith("$") or "\x00" in name or name.casefold() in seen:
             raise Refusal(
-                "TABLE_COLUMN_DUPLICATE",
-                f"table {table}: column {name!r} is empty or differs from another by case alone",
+                "TABLE_COLUMN_NAME",
+                f"table {table}: column {name!r} is empty, begins with '$' or differs from another "
+                "by case alone",
                 "rename the column",
             )
         seen.add(name.casefold())

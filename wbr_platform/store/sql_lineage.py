@@ -13,6 +13,9 @@ from sqlglot.optimizer.scope import build_scope
 from wbr_platform.refusal import Refusal
 from wbr_platform.store.sql_template import DIALECT
 
+# Names keep their case: sqlglot would lower even quoted ones, which users' own columns may have.
+_DIALECT = f"{DIALECT}, normalization_strategy=case_sensitive"
+
 # Column to the (relation, column) pairs that it is made of, each once, in sorted order.
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]
 
@@ -31,14 +34,14 @@ def column_lineage(
         for namespace, tables in upstream.items()
     }
     try:
-        qualified = qualify(expression.copy(), schema=schema, dialect=DIALECT)
+        qualified = qualify(expression.copy(), schema=schema, dialect=_DIALECT)
         scope = build_scope(qualified)
         if scope is None:
             raise Refusal("MODEL_SQL", f"model {name}: the query has no scope")
         _check_unique(name, qualified.named_selects)
         # One shared tree for all columns: copying it for each took 19 s for 400 columns.
         nodes = lineage(
-            None, qualified, schema=schema, dialect=DIALECT, scope=scope, copy=False,
+            None, qualified, schema=schema, dialect=_DIALECT, scope=scope, copy=False,
             trim_selects=False,
         )  # fmt: skip
     except SqlglotError as error:
@@ -53,7 +56,7 @@ def _leaves(root: object) -> tuple[tuple[str, str], ...]:
     for node in root.walk():  # type: ignore[attr-defined]
         table = node.expression
         if isinstance(table, exp.Table):
-            column = exp.to_column(node.name, dialect=DIALECT).name
+            column = exp.to_column(node.name, dialect=_DIALECT).name
             found.add((table.name, column))
     return tuple(sorted(found))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import sqlglot
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import DictLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -18,9 +19,11 @@ from wbr_platform.store.sql_text import identifier, literal, relation
 DIALECT = "duckdb"
 RAW_SCHEMA = "raw"
 _WRITING = (
-    exp.DDL, exp.DML, exp.Command, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Set,
-    exp.Drop, exp.Alter, exp.Into, exp.TruncateTable, exp.Use,
+    exp.DDL, exp.DML, exp.Command, exp.Copy, exp.Attach, exp.Detach, exp.Install, exp.Pragma,
+    exp.Set, exp.Drop, exp.Alter, exp.Into, exp.TruncateTable, exp.Use, exp.Grant, exp.Comment,
+    exp.Transaction, exp.Commit, exp.Rollback, exp.Kill, exp.Analyze,
 )  # fmt: skip
+_TERMINAL_CODES = re.compile(r"\x1b\[\d*m")
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest"}
 
 
@@ -59,7 +62,7 @@ def render_model(
         sources[table] = schema
         return relation(schema, table)
 
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment = SandboxedEnvironment(loader=DictLoader({}), undefined=StrictUndefined)
     environment.filters.update(identifier=identifier, literal=literal)
     try:
         sql = environment.from_string(template).render(
@@ -77,7 +80,8 @@ def _one_select(name: str, sql: str) -> exp.Query:
     try:
         statements = [s for s in sqlglot.parse(sql, dialect=DIALECT) if s is not None]
     except SqlglotError as error:
-        raise Refusal("MODEL_SQL", f"model {name}: {error}") from error
+        text = _TERMINAL_CODES.sub("", str(error))
+        raise Refusal("MODEL_SQL", f"model {name}: {text}") from error
     for statement in statements:
         writing = statement.find(*_WRITING)
         if writing is not None:
