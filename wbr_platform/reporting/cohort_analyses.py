@@ -42,7 +42,7 @@ from wbr_platform.reporting.tables import (
 )
 
 DESCRIPTIVE_BELOW = 100
-EDGES_SHOWN = 60
+EDGES_SHOWN = 20
 RATIOS_SHOWN = 30
 SMALLEST_GAIN = 0.01
 ESTABLISHED = 0.05
@@ -126,7 +126,7 @@ def not_harmonized(harmonized: pl.DataFrame) -> Table:
     counts = (
         left.group_by("reason")
         .agg(pl.len(), pl.col("batch").n_unique())
-        .sort("len", descending=True)
+        .sort("len", "reason", descending=[True, False])
         if left.height
         else pl.DataFrame()
     )
@@ -155,7 +155,11 @@ def harmonization_figure(harmonized: pl.DataFrame) -> FigureOnPage | None:
         & (pl.col("modality").cast(pl.String) == "PT")
         & (pl.col("feature").cast(pl.String) == "stat_mean")
     )
-    chosen = (liver if liver.height else shares.sort("before", descending=True)).to_dicts()[0]
+    chosen = (
+        liver
+        if liver.height
+        else shares.sort("before", *FEATURE_KEY, descending=[True] + [False] * 5)
+    ).to_dicts()[0]
     rows = where(harmonized, **{name: chosen[name] for name in FEATURE_KEY})
     rows = rows.filter(pl.col("harmonized_value").is_not_null())
     before: dict[str, list[float]] = {}

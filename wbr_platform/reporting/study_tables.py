@@ -338,7 +338,8 @@ def missing_feature_table(features: pl.DataFrame) -> Table:
     """Reasons of the missing values, the most frequent first."""
     keyed = with_columns(features, ("modality", "value", "reason"))
     missing = keyed.filter(pl.col("value").is_null()) if features.height else keyed.clear()
-    counts = missing.group_by("modality", "reason").len().sort(["len", "reason"], descending=True)
+    counts = missing.group_by("modality", "reason").len()
+    counts = counts.sort("len", "reason", "modality", descending=[True, False, False])
     return Table(
         "Why feature values are missing",
         [Column("Reason"), Column("Modality"), Column("Values", numeric=True)],

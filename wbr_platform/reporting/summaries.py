@@ -28,7 +28,7 @@ def median_and_quartiles(values: Sequence[float | None]) -> Cell:
     low, middle, high = (float(v) for v in np.percentile(known, [25, 50, 75]))
     absent = len(values) - len(known)
     words = f"{number(middle)} [{number(low)}\u00a0to\u00a0{number(high)}]"
-    return Cell(f"{words}; {absent} missing" if absent else words, "summary")
+    return Cell(f"{words}; {absent}\u00a0missing" if absent else words, "summary")
 
 
 def counted(flags: Sequence[bool]) -> Cell:

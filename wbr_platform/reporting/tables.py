@@ -87,9 +87,9 @@ def rows_of(frame: pl.DataFrame, *names: str) -> list[dict[str, Any]]:
 
 
 def where(frame: pl.DataFrame, **values: Any) -> pl.DataFrame:
-    """The rows in which each named column has the given value; none where it has no such column."""
+    """The rows in which each named column has the given value; None is no value of any row."""
     for name, value in values.items():
-        if name not in frame.columns:
+        if value is None or name not in frame.columns:
             return frame.clear()
         frame = frame.filter(pl.col(name) == value)
     return frame
