@@ -161,11 +161,7 @@ def _read_identity(path: Path) -> Dataset:
     except PARSER_ERRORS as error:
         if not has_preamble:
             raise Refusal("NOT_DICOM", "the file is not a DICOM object") from error
-        raise Refusal(
-            "FILE_UNREADABLE",
-            f"the header cannot be read ({type(error).__name__})",
-            "export it again from the archive",
-        ) from error
+        raise _unreadable(error) from error
 
 
 def file_digest(path: Path) -> str:
@@ -183,10 +179,21 @@ def content_digest(path: str) -> dict[str, Any]:
     Two copies of one image may differ in their meta information and still be the same image. An
     object without pixels is compared byte by byte.
     """
-    image = pydicom.dcmread(path, force=True)
-    if "PixelData" not in image:
-        return {"digest": file_digest(Path(path))}
-    digest = hashlib.sha256(image.PixelData)
-    for keyword in _GEOMETRY_TAGS:
-        digest.update(f"{keyword}={image.get(keyword)}\n".encode())
+    try:
+        image = pydicom.dcmread(path, force=True)
+        if not image.get("PixelData"):
+            return {"digest": file_digest(Path(path))}
+        digest = hashlib.sha256(image.PixelData)
+        for keyword in _GEOMETRY_TAGS:
+            digest.update(f"{keyword}={image.get(keyword)}\n".encode())
+    except PARSER_ERRORS as error:
+        raise _unreadable(error) from error
     return {"digest": digest.hexdigest()}
+
+
+def _unreadable(error: Exception) -> Refusal:
+    return Refusal(
+        "FILE_UNREADABLE",
+        f"the file cannot be read ({type(error).__name__})",
+        "export it again from the archive",
+    )

@@ -45,7 +45,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-HEADER_LIMITS = Limits(cpu_seconds=15, wall_seconds=20)
+HEADER_LIMITS = Limits(cpu_seconds=10, wall_seconds=15)
 
 
 def run_in_sandbox(
