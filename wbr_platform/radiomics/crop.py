@@ -23,6 +23,14 @@ def tight_box(mask: NDArray[np.bool_]) -> Box | None:
     return sides[0], sides[1], sides[2]
 
 
+def occupied_box(mask: NDArray[np.bool_]) -> Box:
+    """:func:`tight_box` of a mask that cannot be empty; ValueError when it is."""
+    box = tight_box(mask)
+    if box is None:
+        raise ValueError("the mask has no voxel")
+    return box
+
+
 def grown(box: Box, margin: Margin) -> Box:
     """A box widened on each side; it may then reach beyond the array (negative start)."""
     sides = [slice(s.start - m, s.stop + m) for s, m in zip(box, margin, strict=True)]

@@ -1,0 +1,1 @@
+"""Morphology: mesh, convex hull, axes, densities, spatial autocorrelation."""
