@@ -1,7 +1,5 @@
 """Asset checks: does what came out make sense, over all studies of the store."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The root asset: exports become registered studies."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import dagster as dg

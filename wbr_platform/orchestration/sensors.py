@@ -1,7 +1,5 @@
 """What starts runs by itself: new exports, studies with work to do, a cohort that has changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

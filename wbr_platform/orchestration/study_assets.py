@@ -1,7 +1,5 @@
 """The study-level assets: one run takes many studies, each reported on its own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 

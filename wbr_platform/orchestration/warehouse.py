@@ -1,7 +1,5 @@
 """Every SQL model as an asset; one publisher puts the whole warehouse in place at once."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The clinical table: the user's file in the vault becomes pseudonymised rows."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 

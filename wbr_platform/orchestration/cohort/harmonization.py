@@ -1,7 +1,5 @@
 """Features before and after ComBat."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from wbr_platform.harmonization.harmonize import harmonize_features

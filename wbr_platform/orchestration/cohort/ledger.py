@@ -1,7 +1,5 @@
 """The ledger of everything that was tried."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from wbr_platform.orchestration.cohort.shared import ASSETS_WITH_LEDGER, OWNERS, read_ledgers

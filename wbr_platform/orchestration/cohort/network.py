@@ -1,7 +1,5 @@
 """The cohort's network of organs."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 

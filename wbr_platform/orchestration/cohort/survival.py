@@ -1,7 +1,5 @@
 """Survival models in growing order of layers."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 
@@ -70,8 +68,7 @@ def survival_table(store: Store) -> pl.DataFrame:
         named = [name for name in wide.columns if name not in cohort.columns]
         cohort = cohort.join(wide.select("study_key", *named), on="study_key", how="left")
     if "tmtv_ml" in cohort.columns:
-        # One mL stands in for no measurable tumour: its logarithm is zero.
-        cohort = cohort.with_columns(log_tmtv=pl.col("tmtv_ml").clip(lower_bound=1.0).log())
+        cohort = cohort.with_columns(log_tmtv=pl.col("tmtv_ml").log1p())
     return cohort
 
 
