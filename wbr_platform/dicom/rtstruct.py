@@ -12,9 +12,12 @@ from pydicom.uid import RTStructureSetStorage
 
 from wbr_platform.dicom.contours import fill_polygons
 from wbr_platform.dicom.headers import text, whole
+from wbr_platform.dicom.rtstruct_writing import write_rtstruct
 from wbr_platform.imaging.geometry import Geometry
 from wbr_platform.imaging.volume import NamedMask
 from wbr_platform.refusal import Refusal
+
+__all__ = ["read_rtstruct", "write_rtstruct"]
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 # Contours and images state the position of one plane with a few hundredths of a millimetre between
