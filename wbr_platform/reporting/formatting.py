@@ -17,11 +17,10 @@ def is_missing(value: Any) -> bool:
 def number(value: float, digits: int = 3) -> str:
     """A number to so many significant digits, without exponent for everyday sizes.
 
-    Whole digits are never rounded away: 1234.5 is 1235 (shown 1 235), not 1230. A whole number
-    (a count) has no decimals.
+    Whole digits are never rounded away: 1234.5 is 1235 (shown 1 235), not 1230.
     """
-    if abs(value) < 1e7 and float(value).is_integer():
-        return f"{value:,.0f}".replace(",", NO_BREAK_SPACE).replace("-", MINUS)
+    if value == 0:
+        return "0"
     size = math.floor(math.log10(abs(value)))
     if size < -4 or size > 7:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -29,6 +28,13 @@ def number(value: float, digits: int = 3) -> str:
     decimals = max(0, digits - 1 - size)
     text = f"{value:,.{decimals}f}".replace(",", NO_BREAK_SPACE)
     return text.replace("-", MINUS)
+
+
+def plain_number(value: float, digits: int = 3) -> str:
+    """As :func:`number`, but a whole number (a count, an age, a tick) has no decimals."""
+    if abs(value) < 1e7 and float(value).is_integer():
+        return f"{value:,.0f}".replace(",", NO_BREAK_SPACE).replace("-", MINUS)
+    return number(value, digits)
 
 
 def quantity(value: float, unit: str | None, digits: int = 3) -> str:
@@ -44,11 +50,11 @@ def p_value(value: float) -> str:
 
 
 def text_of(value: Any, digits: int = 3) -> str:
-    """Any table value as text: truth values as yes and no, floats by :func:`number`."""
+    """Any table value as text: truth values as yes and no, numbers by :func:`plain_number`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return number(value, digits)
+        return plain_number(value, digits)
     if isinstance(value, int):
         return f"{value:,}".replace(",", NO_BREAK_SPACE)
     return str(value)

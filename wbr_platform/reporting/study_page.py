@@ -89,7 +89,7 @@ def _refusal(inputs: StudyPageInputs) -> dict[str, str] | None:
     row = next(iter(rows_of(where(inputs.quarantine, reason_code=code), "message", "action")), {})
     return {
         "words": reason_in_words(code),
-        "message": row.get("message") or "",
+        "message": f"{row['message'].rstrip('.')}." if row.get("message") else "",
         "action": (row.get("action") or "").rstrip("."),
     }
 
@@ -108,7 +108,7 @@ def _notices(inputs: StudyPageInputs) -> list[str]:
     notices.extend(
         f"SUV was computed after repairs of the header: {flags_in_words(row['suv_flags'])}."
         for row in rows_of(where(inputs.acquisitions, role="pet"), "suv_flags")
-        if row["suv_flags"]
+        if row["suv_flags"] and inputs.study.get("status") != "refused"
     )
     return notices
 

@@ -22,7 +22,6 @@ from wbr_platform.reporting.tables import (
     Column,
     Table,
     distinct,
-    missing_cell,
     number_cell,
     rows_of,
     text_cell,
@@ -120,6 +119,8 @@ def spread_in_words(biomarkers: pl.DataFrame) -> str:
 def _value_cell(row: dict[str, Any] | None) -> Cell:
     if row is None:
         return Cell("not asked of this method", "missing")
+    if row.get("unit") == "1" and not is_missing(row["value"]):
+        return Cell(text_of(float(row["value"])), "number")
     return number_cell(row["value"], row["reason"])
 
 
@@ -365,7 +366,7 @@ def refused_table(quarantine: pl.DataFrame) -> Table:
         [
             [
                 Cell(step_name(str(row["stage"] or "unknown"))),
-                missing_cell(row["reason_code"]),
+                Cell(reason_in_words(row["reason_code"]), code=row["reason_code"]),
                 text_cell(row["message"], "not recorded"),
                 text_cell(row["action"], "nothing known"),
             ]

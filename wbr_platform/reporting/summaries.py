@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from wbr_platform.reporting.formatting import is_missing, number, share
+from wbr_platform.reporting.formatting import is_missing, plain_number, share
 from wbr_platform.reporting.strings import reason_in_words
 from wbr_platform.reporting.tables import Cell, distinct, rows_of, where, with_columns
 
@@ -27,7 +27,7 @@ def median_and_quartiles(values: Sequence[float | None]) -> Cell:
         return Cell("none known" if values else "no patient", "missing")
     low, middle, high = (float(v) for v in np.percentile(known, [25, 50, 75]))
     absent = len(values) - len(known)
-    words = f"{number(middle)} [{number(low)}\u00a0to\u00a0{number(high)}]"
+    words = f"{plain_number(middle)} [{plain_number(low)}\u00a0to\u00a0{plain_number(high)}]"
     return Cell(f"{words}; {absent}\u00a0missing" if absent else words, "summary")
 
 

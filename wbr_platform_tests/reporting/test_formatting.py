@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wbr_platform.reporting.formatting import number, p_value, quantity, share
+from wbr_platform.reporting.formatting import number, p_value, plain_number, quantity, share
 from wbr_platform.reporting.strings import (
     algorithm_name,
     biomarker_name,
@@ -18,7 +18,7 @@ from wbr_platform.reporting.tables import number_cell, text_cell
     ("value", "expected"),
     [
         (0.0, "0"),
-        (12.0, "12"),
+        (12.0, "12.0"),
         (12.34, "12.3"),
         (0.012345, "0.0123"),
         (1234.5, "1\u00a0234"),
@@ -30,6 +30,12 @@ from wbr_platform.reporting.tables import number_cell, text_cell
 )
 def test_numbers_have_three_significant_digits(value: float, expected: str) -> None:
     assert number(value) == expected
+
+
+def test_counts_have_no_decimals() -> None:
+    assert plain_number(12.0) == "12"
+    assert plain_number(-1000.0) == "\u22121\u00a0000"
+    assert plain_number(12.34) == "12.3"
 
 
 def test_units_p_values_and_shares() -> None:

@@ -13,6 +13,7 @@ from wbr_platform.reporting.figures.svg import GRID, INK, SERIES, SOFT, Drawing,
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+PLOT_HEIGHT = 266.0
 
 
 @dataclass(frozen=True)
@@ -101,27 +102,28 @@ def kaplan_meier_figure(groups: Sequence[SurvivalGroup], label: str, caption: st
         raise ValueError("a survival curve needs patients")
     longest = max(float(group.durations.max()) for group in groups)
     days, unit = _time_unit(longest)
-    left, plot_bottom = 150.0, 300.0
-    height = plot_bottom + 76 + 22 * len(groups)
+    left, top = 170.0, 16.0 + 22 * len(groups)
+    bottom = top + PLOT_HEIGHT
+    height = bottom + 76 + 22 * len(groups)
     description = "; ".join(
         f"{group.name}: {group.durations.size} patients, {int(group.events.sum())} events"
         for group in groups
     )
     drawing = Drawing(720, height, f"Kaplan–Meier curve, {label.lower()}", description)
     x = Scale(0, longest * 1.02 if longest > 0 else 1.0, left, 700)
-    y = Scale(0, 1, plot_bottom, 34)
+    y = Scale(0, 1, bottom, top)
     ticks = _axes(drawing, x, y, days, unit, label)
-    drawing.text((12, plot_bottom + 64), "Number at risk", 12, weight=700)
+    drawing.text((12, bottom + 64), "Number at risk", 12, weight=700)
     for index, group in enumerate(groups):
         colour = SERIES[index % len(SERIES)]
         dashes = "" if index % 2 == 0 else "7 3"
         _curve(drawing, group, colour, x, y, dashes)
-        row = plot_bottom + 86 + 22 * index
+        row = bottom + 86 + 22 * index
         drawing.text((12, row), group.name, 12, colour=colour, weight=700)
         for tick in ticks:
             drawing.text((x(tick), row), group.at_risk(tick), 12, "middle", INK)
-        place = left + index * 270
-        drawing.path(f"M{place:.1f} 14h26", colour, 2.4, dashes=dashes)
+        line = 10.0 + 22 * index
+        drawing.path(f"M{left:.1f} {line:.1f}h26", colour, 2.4, dashes=dashes)
         words = f"{group.name} ({group.durations.size} patients, {int(group.events.sum())} events)"
-        drawing.text((place + 32, 18), words, 12)
+        drawing.text((left + 32, line + 4), words, 12)
     return FigureOnPage(drawing.markup(), caption)

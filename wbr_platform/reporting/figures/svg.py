@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from wbr_platform.reporting.formatting import number
+from wbr_platform.reporting.formatting import plain_number
 
 INK = "#1f2933"
 SOFT = "#52606d"
@@ -189,7 +189,7 @@ class Scale:
         """Ticks with their labels; on a linear axis all with the same number of decimals."""
         ticks = self.ticks(wanted)
         if self.logarithmic or len(ticks) < 2:
-            return [(tick, number(tick)) for tick in ticks]
+            return [(tick, plain_number(tick)) for tick in ticks]
         step = min(abs(b - a) for a, b in pairwise(ticks))
         decimals = next((d for d in range(6) if abs(round(step, d) - step) < step * 1e-6), 6)
         return [
