@@ -55,6 +55,13 @@ def test_order_is_by_volume_then_place() -> None:
     assert places["L03"][0] == places["L04"][0]
 
 
+def test_ties_are_settled_by_z_before_x() -> None:
+    upper, lower = ball(GRID, (-40.0, 0.0, 30.0), 9.0), ball(GRID, (40.0, 0.0, -30.0), 9.0)
+    lesions = as_lesions(connected_components(upper | lower), GRID).labelmap
+    np.testing.assert_array_equal(lesions.mask("L01"), lower)
+    np.testing.assert_array_equal(lesions.mask("L02"), upper)
+
+
 Store = Callable[[np.ndarray, Geometry], tuple[np.ndarray, Geometry]]
 
 

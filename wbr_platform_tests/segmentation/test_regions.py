@@ -84,6 +84,19 @@ def test_sizes_places_and_organs() -> None:
     assert _one(found, "organs/imported_organs/other_gtv_edema")["organ"] is None
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("end", [0, -1])
+def test_touching_any_border_is_told(axis: int, end: int) -> None:
+    for place, touches in ((end, True), (1 if end == 0 else -2, False)):
+        mask = np.zeros(GRID.shape, dtype=bool)
+        index = [10, 10, 10]
+        index[axis] = place
+        mask[tuple(index)] = True
+        organs = Segmentation(label_map({"liver": mask}), "imported_organs", "1", "pet")
+        table = build_regions(GRID, "pet", organs, {}).table
+        assert table["touches_border"].to_list() == [touches]
+
+
 def test_layers_hold_what_the_table_says() -> None:
     found = build_regions(GRID, "pet", _organs(), {"suv_4.0": _lesions("suv_4.0", LESION)})
     for row in found.table.iter_rows(named=True):

@@ -7,8 +7,10 @@ import pytest
 from scipy import ndimage
 
 from wbr_platform.imaging import LabelMap, Volume
+from wbr_platform.imaging.morphology import dilate
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.catalogue import SEGMENTERS
+from wbr_platform.segmentation.constants import PHYSIOLOGICAL_DILATION_MM
 from wbr_platform.segmentation.segmenter import Segmentation, SegmentationInputs
 from wbr_platform.segmentation.thresholds import SUV_2_5, SUV_4_0, PercentOfMaximum
 from wbr_platform.segmentation.uptake import UptakePolicy, assessable, guard_level
@@ -102,6 +104,24 @@ def test_a_leaking_isocontour_falls_back_to_its_preselection() -> None:
     found = PercentOfMaximum(reach_mm=20.0).segment(SegmentationInputs(pet=pet))
     np.testing.assert_array_equal(found.labelmap.array > 0, hot)
     assert "ISOCONTOUR_LEAKED" in _codes(found)
+
+
+def test_an_isocontour_never_enters_removed_organs() -> None:
+    bladder, lesion = ball(GRID, (0.0, 0.0, -30.0), 20.0), ball(GRID, (0.0, 0.0, 2.0), 14.0)
+    pet = pet_with([(bladder | lesion, 9.0)])
+    found = _segment("percent_41", pet, label_map({"urinary_bladder": bladder}))
+    free = lesion & ~dilate(bladder, GRID.spacing, PHYSIOLOGICAL_DILATION_MM)
+    np.testing.assert_array_equal(found.labelmap.array > 0, free)
+
+
+def test_the_edge_of_the_image_is_no_leak() -> None:
+    mask = np.zeros(GRID.shape, dtype=bool)
+    mask[:6, 10:16, 10:16] = True
+    core = mask.copy()
+    core[3:] = False
+    found = _segment("percent_41", pet_with([(mask, 3.0), (core, 6.0)]))
+    np.testing.assert_array_equal(found.labelmap.array > 0, mask)
+    assert "ISOCONTOUR_LEAKED" not in _codes(found)
 
 
 @pytest.mark.parametrize("name", THRESHOLDS)
