@@ -58,7 +58,7 @@ def empty_warehouse(project: SqlProject) -> tuple[BuiltTable, ...]:
 def _section(table: BuiltTable) -> list[str]:
     rows = [
         f"| `{column.name}` | {column.type} | {_cell(column.unit)} | {_cell(column.description)} |"
-        for column in table.documented_columns
+        for column in table.columns
     ]
     return [
         f"### {table.schema}.{table.name}\n",

@@ -169,7 +169,7 @@ def _write_metadata(
                     "description": column.description,
                 }
                 for table in publication.tables
-                for position, column in enumerate(table.documented_columns, start=1)
+                for position, column in enumerate(table.columns, start=1)
             ],
             schema={
                 "schema_name": text, "table_name": text, "position": whole, "column_name": text,

@@ -48,12 +48,7 @@ class BuiltTable:
     kind: str
     description: str
     rows: int
-    documented_columns: tuple[BuiltColumn, ...]
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """DuckDB type by column name, in order."""
-        return {column.name: column.type for column in self.documented_columns}
+    columns: tuple[BuiltColumn, ...]
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
@@ -163,7 +158,7 @@ def comment(connection: duckdb.DuckDBPyConnection, tables: Iterable[BuiltTable])
         name = relation(table.schema, table.name)
         kind = table.kind.upper()
         connection.execute(f"COMMENT ON {kind} {name} IS {literal(table.description)}")
-        for column in table.documented_columns:
+        for column in table.columns:
             unit = f" [{column.unit}]" if column.unit else ""
             connection.execute(
                 f"COMMENT ON COLUMN {name}.{identifier(column.name)} "
