@@ -54,9 +54,12 @@ class ImportedOrgans:
         return Availability(True)
 
     def segment(self, inputs: SegmentationInputs) -> Segmentation:
-        """All structures that are not lesions; Refusal NO_ORGAN_MASKS when there is none."""
+        """All structures that are not lesions; Refusal NO_ORGAN_MASKS when there is none.
+
+        Structures that are no organ (oedema) are kept under names that begin with "other_".
+        """
         structures = [s for s in map(classify, inputs.masks) if s.kind != "lesion"]
-        if not any(structure.kind == "organ" for structure in structures):
+        if not structures:
             raise Refusal(
                 "NO_ORGAN_MASKS",
                 "no organ mask came with the study",

@@ -17,7 +17,7 @@ from wbr_platform.segmentation.constants import (
     PHYSIOLOGICAL_DILATION_MM,
 )
 from wbr_platform.segmentation.painting import SAME_GRID_MM
-from wbr_platform.segmentation.vocabulary import Uptake, organs
+from wbr_platform.segmentation.vocabulary import Uptake, is_organ, organs
 
 # A robust standard deviation from the median absolute deviation of normal values.
 _MAD_TO_SD = 1.4826
@@ -84,7 +84,7 @@ def assessable(pet: Volume, labelmap: LabelMap | None, policy: UptakePolicy) -> 
     """Where on the PET lesions may be, given the organs (on any grid; None: not known)."""
     floor = np.full(pet.geometry.shape, -np.inf, dtype=np.float32)
     cause = np.zeros(pet.geometry.shape, dtype=np.uint16)
-    if labelmap is None or not labelmap.labels:
+    if labelmap is None or not any(map(is_organ, labelmap.labels.values())):
         note = (
             "PHYSIOLOGICAL_UPTAKE_NOT_REMOVED: no organ masks, so uptake of brain, heart, "
             "kidneys, bladder and bowel may count as tumour"

@@ -12,6 +12,7 @@ from wbr_platform.imaging.nifti import read_labelmap
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.imported import ImportedLesions, ImportedOrgans
 from wbr_platform.segmentation.segmenter import Segmentation, SegmentationInputs
+from wbr_platform.segmentation.thresholds import SUV_4_0
 from wbr_platform_tests.reference_data import reference_data
 from wbr_platform_tests.segmentation.scenes import GRID, ball, named, pet_with
 
@@ -57,6 +58,13 @@ def test_what_is_no_organ_yields_to_every_organ() -> None:
     found = _organs(named("liver", ONE), named("GTV_Edema", inner))
     np.testing.assert_array_equal(found.labelmap.mask("liver"), ONE)
     assert found.labelmap.mask("other_gtv_edema").sum() == 0
+
+
+def test_oedema_alone_is_kept_but_is_no_organ() -> None:
+    found = _organs(named("GTV_Mass", ONE, "RTSTRUCT"), named("GTV_Edema", TWO, "RTSTRUCT"))
+    assert dict(found.labelmap.labels) == {1: "other_gtv_edema"}
+    suv = SUV_4_0.segment(SegmentationInputs(pet=PET, organs=found.labelmap))
+    assert any(note.startswith("PHYSIOLOGICAL_UPTAKE_NOT_REMOVED") for note in suv.notes)
 
 
 def test_oedema_is_no_lesion() -> None:
@@ -147,7 +155,6 @@ def test_names_with_unknown_words_are_counted_not_repeated() -> None:
     ("segmenter", "mask", "code"),
     [
         (ImportedOrgans(), named("GTV", ONE), "NO_ORGAN_MASKS"),
-        (ImportedOrgans(), named("GTV_Edema", ONE), "NO_ORGAN_MASKS"),
         (ImportedLesions(), named("liver", ONE), "NO_LESION_MASKS"),
     ],
 )
