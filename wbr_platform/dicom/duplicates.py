@@ -31,11 +31,13 @@ def merge_files(
             entries[old["sop"]] = {**old, "copies": copies}
     for one in sorted(found, key=lambda one: str(one.path)):
         _add(entries, one)
+    to_compare: list[Entry] = []
     for sop, entry in entries.items():
         if len(entry["copies"]) == 1:
             entry["conflict"] = False
         elif sop not in before or entry["copies"] != before[sop]["copies"]:
-            entry["conflict"] = _differ([Path(copy[0]) for copy in entry["copies"]], workspace)
+            to_compare.append(entry)
+    _compare(to_compare, workspace)
     return [entries[sop] for sop in sorted(entries)]
 
 
@@ -59,16 +61,23 @@ def _copy_of(path: Path) -> Copy:
     return [str(path), status.st_size, status.st_mtime_ns]
 
 
-def _differ(paths: Sequence[Path], workspace: Path) -> bool:
-    """Whether the files hold different images; bytes first, then pixels and geometry."""
-    by_bytes = {file_digest(path): path for path in paths}
-    if len(by_bytes) == 1:
-        return False
-    verdicts = map_in_sandbox(
-        "wbr_platform.dicom.inventory:content_digest",
-        [str(path) for path in by_bytes.values()],
-        workspace,
+def _compare(entries: Sequence[Entry], workspace: Path) -> None:
+    """Set "conflict": whether copies hold different images; by bytes, then pixels and geometry."""
+    unlike: list[tuple[Entry, list[str]]] = []
+    for entry in entries:
+        by_bytes = {file_digest(Path(copy[0])): str(copy[0]) for copy in entry["copies"]}
+        entry["conflict"] = len(by_bytes) > 1
+        if entry["conflict"]:
+            unlike.append((entry, list(by_bytes.values())))
+    verdicts = iter(
+        map_in_sandbox(
+            "wbr_platform.dicom.inventory:content_digest",
+            [path for _, paths in unlike for path in paths],
+            workspace,
+        )
     )
-    digests = {verdict["digest"] for verdict in verdicts if not isinstance(verdict, Refusal)}
-    unreadable = any(isinstance(verdict, Refusal) for verdict in verdicts)
-    return unreadable or len(digests) > 1
+    for entry, paths in unlike:
+        of_entry = [next(verdicts) for _ in paths]
+        digests = {one["digest"] for one in of_entry if not isinstance(one, Refusal)}
+        unreadable = any(isinstance(one, Refusal) for one in of_entry)
+        entry["conflict"] = unreadable or len(digests) > 1
