@@ -1,27 +1,20 @@
-"""The analyses of a cohort's page: harmonisation, organ network, survival."""
+"""Biomarkers, harmonisation and organ network on a cohort's page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from wbr_platform.reporting.figures import (
     Edge,
     FigureOnPage,
-    HazardRatio,
-    SurvivalGroup,
     before_after_figure,
-    forest_figure,
-    kaplan_meier_figure,
     organ_network_figure,
     strip_figure,
 )
-from wbr_platform.reporting.formatting import is_missing, number, plural, text_of
+from wbr_platform.reporting.formatting import is_missing, plural, text_of
 from wbr_platform.reporting.strings import (
-    ENDPOINTS,
     algorithm_name,
     reason_in_words,
     region_name,
@@ -43,8 +36,6 @@ from wbr_platform.reporting.tables import (
 
 DESCRIPTIVE_BELOW = 100
 EDGES_SHOWN = 20
-RATIOS_SHOWN = 30
-SMALLEST_GAIN = 0.01
 ESTABLISHED = 0.05
 
 
@@ -276,195 +267,4 @@ def left_out_table(nodes: pl.DataFrame) -> Table:
             for row in rows_of(where(nodes, included=False), "node", "patients", "reason")
         ],
         empty="No organ was left out." if nodes.height else "No organ was considered.",
-    )
-
-
-# Survival ----------------------------------------------------------------------------------------
-
-
-def survival_figures(
-    patients: Sequence[dict[str, Any]], tmtv: dict[str, float], method: str
-) -> list[FigureOnPage]:
-    """Kaplan–Meier curves of every endpoint: all patients, and by the median of TMTV.
-
-    ``patients`` are rows with study_key and outcome columns; ``tmtv`` is by study_key.
-    """
-    figures = []
-    for endpoint, (time, event, label) in ENDPOINTS.items():
-        known = [
-            row
-            for row in patients
-            if not is_missing(row.get(time)) and row.get(event) is not None and row[time] >= 0
-        ]
-        if not known:
-            continue
-        everyone = SurvivalGroup.of("All", [r[time] for r in known], [r[event] for r in known])
-        caption = (
-            f"Kaplan–Meier estimate of {endpoint} with 95 % limits; ticks are censored patients."
-        )
-        figures.append(kaplan_meier_figure([everyone], label, caption))
-        split = [row for row in known if row["study_key"] in tmtv]
-        if len(split) < 10 or not any(row[event] for row in split):
-            continue
-        median = float(np.median([tmtv[row["study_key"]] for row in split]))
-        groups = [
-            SurvivalGroup.of(name, [r[time] for r in rows], [r[event] for r in rows])
-            for name, rows in (
-                ("TMTV below median", [r for r in split if tmtv[r["study_key"]] < median]),
-                ("TMTV from median", [r for r in split if tmtv[r["study_key"]] >= median]),
-            )
-        ]
-        words = (
-            f"The same by TMTV ({method}) below and from {number(median)} mL, the median of this "
-            "cohort. Descriptive: the cut comes from these very patients and is no validated "
-            "threshold, so no test is given."
-        )
-        figures.append(kaplan_meier_figure(groups, label, words))
-    return figures
-
-
-def hazard_figure(models: pl.DataFrame) -> FigureOnPage | None:
-    """Forest plot of the coefficients, as many as fit."""
-    ratios = [
-        HazardRatio(
-            _model_name(row["model"]),
-            _covariate_name(row["covariate"]),
-            row["hazard_ratio"],
-            row["hazard_ratio_low"],
-            row["hazard_ratio_high"],
-            None if is_missing(row["p_value"]) else row["p_value"],
-        )
-        for row in rows_of(
-            models,
-            "model",
-            "covariate",
-            "hazard_ratio",
-            "hazard_ratio_low",
-            "hazard_ratio_high",
-            "p_value",
-        )
-        if not any(
-            is_missing(row[name]) or row[name] <= 0
-            for name in ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-        )
-    ]
-    if not ratios:
-        return None
-    rest = len(ratios) - RATIOS_SHOWN
-    words = "Hazard ratios per standard deviation with 95 % intervals, by model."
-    if rest > 0:
-        words += f" {rest} further coefficients are in the table survival_models."
-    return forest_figure(ratios[:RATIOS_SHOWN], words)
-
-
-def _model_name(name: Any) -> str:
-    return spelt_out(str(name)) if "_" in str(name) else str(name)
-
-
-def _covariate_name(name: Any) -> str:
-    return str(name).replace("_", " ")
-
-
-def layers_table(models: pl.DataFrame) -> Table:
-    """Models in growing order: concordance, and what each layer adds to the one before it."""
-    rows = rows_of(
-        models,
-        "analysis_id",
-        "model",
-        "patients",
-        "events",
-        "concordance",
-        "concordance_cross_validated",
-        "reason",
-    )
-    lines, previous, seen = [], None, set()
-    analysis = None
-    for row in rows:
-        key = (row["analysis_id"], row["model"])
-        if key in seen:
-            continue
-        seen.add(key)
-        if row["analysis_id"] != analysis:
-            analysis, previous = row["analysis_id"], None
-        current = row["concordance_cross_validated"]
-        lines.append(
-            [
-                Cell(_model_name(row["model"])),
-                text_cell(row["patients"], "not known"),
-                text_cell(row["events"], "not known"),
-                number_cell(row["concordance"], row["reason"]),
-                number_cell(current, row["reason"]),
-                *_gain_cells(current, previous, row["reason"]),
-            ]
-        )
-        if not is_missing(current):
-            previous = current
-    return Table(
-        "Models in growing order, and what each layer adds",
-        [
-            Column("Model"),
-            Column("Patients", numeric=True),
-            Column("Events", numeric=True),
-            Column("C, apparent", numeric=True),
-            Column("C, cross-validated", numeric=True),
-            Column("Gain", numeric=True),
-            Column("Verdict"),
-        ],
-        lines,
-        empty="No survival model was fitted.",
-        note="C is Harrell's concordance: 0.5 is chance. Gain is the difference of cross-validated "
-        f"C from the model above; a layer that adds less than {SMALLEST_GAIN} is reported as "
-        "negative. Published models of this kind reach 0.55 to 0.72: distrust 0.9.",
-    )
-
-
-def _gain_cells(current: float | None, previous: float | None, reason: str | None) -> list[Cell]:
-    if current is None or is_missing(current):
-        return [missing_cell(reason), Cell("could not be judged", "missing")]
-    if previous is None:
-        return [Cell("first model", "missing"), Cell("the starting point")]
-    gain = current - previous
-    sign = "+" if gain > 0 else ""
-    verdict = (
-        Cell("adds to the model above", "good")
-        if gain >= SMALLEST_GAIN
-        else Cell("negative: adds nothing that counts", "bad")
-    )
-    return [Cell(f"{sign}{number(round(gain, 3), 2)}", "number"), verdict]
-
-
-def coefficient_table(models: pl.DataFrame) -> Table:
-    """Every coefficient of every model."""
-    rows = rows_of(
-        models,
-        "model",
-        "covariate",
-        "hazard_ratio",
-        "hazard_ratio_low",
-        "hazard_ratio_high",
-        "p_value",
-        "reason",
-    )
-    return Table(
-        "Coefficients of all models",
-        [
-            Column("Model"),
-            Column("Covariate"),
-            Column("Hazard ratio", "per standard deviation", numeric=True),
-            Column("Lower 95 %", numeric=True),
-            Column("Upper 95 %", numeric=True),
-            Column("p", numeric=True),
-        ],
-        [
-            [
-                Cell(_model_name(row["model"])),
-                text_cell(_covariate_name(row["covariate"]) if row["covariate"] else None, "none"),
-                number_cell(row["hazard_ratio"], row["reason"]),
-                number_cell(row["hazard_ratio_low"], row["reason"]),
-                number_cell(row["hazard_ratio_high"], row["reason"]),
-                p_cell(row["p_value"], row["reason"]),
-            ]
-            for row in rows
-        ],
-        empty="No survival model was fitted.",
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from wbr_platform.reporting import cohort_analyses as analyses
+from wbr_platform.reporting import cohort_survival as survival
 from wbr_platform.reporting import cohort_tables as tables
 from wbr_platform.reporting.figures import FigureOnPage, FlowStep, patient_flow_figure
 from wbr_platform.reporting.formatting import is_missing, plural, text_of
@@ -25,8 +26,10 @@ LEDGER_OPEN = 40
 class CohortPageInputs:
     """What the page is made of: the cohort's tables with the columns of ``store.schemas``.
 
-    Any frame may be empty or lack columns. ``links`` maps study_key to the relative address of the
-    study's page. ``publication`` (when and from what the warehouse was published) may be nested.
+    Any frame may be empty or lack columns. ``survival_gains`` has the columns of
+    ``outcome.survival.SurvivalResult.gains``; without it gains are shown without intervals.
+    ``links`` maps study_key to the relative address of the study's page. ``publication`` (when and
+    from what the warehouse was published) may be nested.
     """
 
     studies: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -38,6 +41,7 @@ class CohortPageInputs:
     network_nodes: pl.DataFrame = field(default_factory=pl.DataFrame)
     network_edges: pl.DataFrame = field(default_factory=pl.DataFrame)
     survival_models: pl.DataFrame = field(default_factory=pl.DataFrame)
+    survival_gains: pl.DataFrame = field(default_factory=pl.DataFrame)
     analysis_ledger: pl.DataFrame = field(default_factory=pl.DataFrame)
     links: Mapping[str, str] = field(default_factory=dict)
     publication: Mapping[str, Any] = field(default_factory=dict)
@@ -195,7 +199,7 @@ def _survival(inputs: CohortPageInputs, patients: list[tables.Row], primary: str
         )
         if not is_missing(row["value"])
     }
-    figures = analyses.survival_figures(
+    figures = survival.survival_figures(
         [dict(row) for row in patients], volumes, algorithm_name(primary)
     )
     models = inputs.survival_models
@@ -209,12 +213,13 @@ def _survival(inputs: CohortPageInputs, patients: list[tables.Row], primary: str
             if not figures
             else "No survival model was fitted.",
         )
-    forest = analyses.hazard_figure(models)
+    forest = survival.hazard_figure(models)
     return Section(
         empty,
+        words=survival.few_patients_words(models),
         figures=[*figures, *([forest] if forest else [])],
-        tables=[analyses.layers_table(models)] if models.height else [],
-        folded=[analyses.coefficient_table(models)] if fitted else [],
+        tables=[survival.layers_table(models, inputs.survival_gains)] if models.height else [],
+        folded=[survival.coefficient_table(models)] if fitted else [],
     )
 
 

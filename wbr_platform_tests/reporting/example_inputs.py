@@ -517,12 +517,14 @@ def _cohort_models() -> pl.DataFrame:
             0.629,
         ),
     }
-    for model, (covariates, concordance) in layers.items():
+    for number, (model, (covariates, concordance)) in enumerate(layers.items()):
+        left_out = {"covariate": "glycaemia", "reason": "MISSING_VALUES", "model": model}
+        rows.append({**left_out, "analysis_id": f"c{number}", "patients": 20, "events": 12})
         for index, covariate in enumerate(covariates):
             log_ratio = (0.22, 0.35, 0.61, -0.08)[index]
             rows.append(
                 {
-                    "analysis_id": "c1",
+                    "analysis_id": f"c{number}",
                     "model": model,
                     "covariate": covariate,
                     "patients": 20,
@@ -537,6 +539,35 @@ def _cohort_models() -> pl.DataFrame:
                 }
             )
     return frame("survival_models", rows)
+
+
+def _cohort_gains() -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "analysis_id": "c1",
+                "model": "clinical + TMTV",
+                "baseline": "clinical",
+                "concordance_gain": 0.063,
+                "concordance_gain_low": 0.012,
+                "concordance_gain_high": 0.114,
+                "likelihood_ratio_p_value": 0.01,
+                "verdict": "gain",
+                "reason": None,
+            },
+            {
+                "analysis_id": "c2",
+                "model": "clinical + TMTV + host ratios",
+                "baseline": "clinical + TMTV",
+                "concordance_gain": -0.005,
+                "concordance_gain_low": -0.031,
+                "concordance_gain_high": 0.021,
+                "likelihood_ratio_p_value": 0.7,
+                "verdict": "no gain",
+                "reason": None,
+            },
+        ]
+    )
 
 
 def _cohort_ledger() -> pl.DataFrame:
@@ -608,6 +639,7 @@ def cohort_inputs(**changes: Any) -> CohortPageInputs:
         "network_nodes": nodes,
         "network_edges": edges,
         "survival_models": _cohort_models(),
+        "survival_gains": _cohort_gains(),
         "analysis_ledger": _cohort_ledger(),
         "links": {key: f"studies/{key}/study.html" for key in studies["study_key"]},
         "publication": {"published": "2026-01-05T10:00:00Z", "wbr_platform": "0.1.0"},

@@ -22,6 +22,7 @@ FRAMES = (
     "network_nodes",
     "network_edges",
     "survival_models",
+    "survival_gains",
     "analysis_ledger",
 )
 HOSTILE = "<script>alert(1)</script><svg onload=alert(2)>"
@@ -42,7 +43,8 @@ def test_a_complete_cohort_shows_every_section() -> None:
         "missing for too many patients",
         "Number at risk",
         "negative: adds nothing that counts",
-        "adds to the model above",
+        "+0.063 [+0.012 to +0.114]",
+        "adds to clinical",
         "Do network pathways add to TMTV?",
         "refused: too few patients",
         "Associations only",
@@ -68,7 +70,8 @@ def test_links_that_leave_the_folder_are_refused(href: str) -> None:
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_every_section_works_when_its_frame_is_empty(name: str) -> None:
-    with_schema = cohort_inputs(**{name: frame(name, [])})
+    schema = getattr(cohort_inputs(), name).schema
+    with_schema = cohort_inputs(**{name: pl.DataFrame(schema=schema)})
     without_columns = cohort_inputs(**{name: pl.DataFrame()})
     assert parsed(cohort_page(with_schema)).words == parsed(cohort_page(without_columns)).words
 
@@ -118,6 +121,19 @@ def test_models_that_could_not_be_fitted_say_why() -> None:
     assert "too few events" in page.words
 
 
+def test_without_intervals_no_gain_is_called_established() -> None:
+    page = parsed(cohort_page(cohort_inputs(survival_gains=pl.DataFrame())))
+    assert "+0.063 not established: no interval is known" in page.words
+    assert "−0.005 negative: adds nothing that counts" in page.words
+    assert "first model the starting point" in page.words
+
+
+def test_a_covariate_left_out_does_not_hide_its_model() -> None:
+    page = parsed(cohort_page(cohort_inputs()))
+    assert "clinical 20 12 0.631 0.571" in page.words
+    assert "Fewer than 50 patients have an outcome" in page.words
+
+
 def test_patient_flow_adds_up() -> None:
     page = parsed(cohort_page(cohort_inputs()))
     labels = [values["aria-label"] for tag, values in page.attributes if tag == "svg"]
@@ -139,7 +155,7 @@ def test_a_patient_with_two_studies_counts_once() -> None:
 
 def test_hostile_text_in_any_column_stays_text() -> None:
     inputs = cohort_inputs()
-    keep = {"status", "role", "feature", "study_key", "patient_key", "asset"}
+    keep = {"status", "role", "feature", "study_key", "patient_key", "asset", "verdict"}
     changes: dict[str, Any] = {}
     for name in FRAMES:
         table = getattr(inputs, name)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from lifelines import KaplanMeierFitter
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from wbr_platform.outcome.kaplan_meier import kaplan_meier
 from wbr_platform.reporting.figures.svg import GRID, INK, SERIES, SOFT, Drawing, FigureOnPage, Scale
 
 DAYS_PER_YEAR = 365.25
@@ -61,17 +62,23 @@ def _band(x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> st
 def _curve(
     drawing: Drawing, group: SurvivalGroup, colour: str, x: Scale, y: Scale, dashes: str
 ) -> None:
-    fitter = KaplanMeierFitter().fit(group.durations, group.events)
-    times = fitter.survival_function_.index.to_numpy()
-    limits = fitter.confidence_interval_.bfill().ffill().to_numpy()
-    places = [x(t) for t in times]
-    survival = [y(s) for s in fitter.survival_function_.to_numpy()[:, 0]]
-    low, high = ([y(v) for v in limits[:, column]] for column in (0, 1))
+    curve = _estimate(group)
+    places = [x(t) for t in curve["time"]]
+    low, high = ([y(v) for v in curve[name]] for name in ("survival_low", "survival_high"))
     drawing.path(_band(places, low, high), fill=colour, opacity=0.13)
-    drawing.path(_steps(places, survival), colour, 2.2, dashes=dashes)
-    for time in np.unique(group.durations[~group.events]):
-        height = y(float(fitter.predict(time)))
-        drawing.line((x(time), height - 5), (x(time), height + 5), colour, 1.2)
+    drawing.path(_steps(places, [y(s) for s in curve["survival"]]), colour, 2.2, dashes=dashes)
+    for row in curve.filter(pl.col("censored") > 0).to_dicts():
+        place, height = x(row["time"]), y(row["survival"])
+        drawing.line((place, height - 5), (place, height + 5), colour, 1.2)
+
+
+def _estimate(group: SurvivalGroup) -> pl.DataFrame:
+    """The curve of one group; limits that are not defined keep their last value."""
+    frame = pl.DataFrame({"time": group.durations, "event": group.events})
+    limits = ("survival_low", "survival_high")
+    return kaplan_meier(frame, "time", "event").with_columns(
+        pl.col(name).fill_nan(None).backward_fill().forward_fill() for name in limits
+    )
 
 
 def _axes(drawing: Drawing, x: Scale, y: Scale, days: float, unit: str, label: str) -> list[float]:
