@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,6 +59,12 @@ def table(name: str) -> pl.DataFrame:
 
 
 @cache
+def records(name: str) -> tuple[Mapping[str, Any], ...]:
+    """The rows of one of the package's data tables."""
+    return tuple(table(name).iter_rows(named=True))
+
+
+@cache
 def structures() -> tuple[Structure, ...]:
     """All structures in painting order, the filling tissues first."""
     filling = (
@@ -65,7 +72,7 @@ def structures() -> tuple[Structure, ...]:
         Structure(MUSCLE, True, *TISSUES[MUSCLE], "muscle", 1.0, 0.15),
         Structure(CAVITY, False, *TISSUES[CAVITY], None, None, None),
     )
-    rows = table("anatomy.csv").iter_rows(named=True)
+    rows = records("anatomy.csv")
     return filling + tuple(
         Structure(
             row["structure"],
@@ -119,7 +126,7 @@ def _may_hold(shape: Shape, point: Point) -> bool:
 def fit_anatomy(habitus: Habitus) -> PatientAnatomy:
     """The reference anatomy scaled, jittered and placed for one patient."""
     raw: dict[str, list[Shape]] = {}
-    for row in table("shapes.csv").iter_rows(named=True):
+    for row in records("shapes.csv"):
         raw.setdefault(row["structure"], []).append(_shape(row, habitus))
     raw["rib"] = _ribs(habitus)
     limbs = {name: tuple(raw.pop(name)) for name in FAT_SHARE}
@@ -142,7 +149,7 @@ def _place(point: Point, habitus: Habitus, shift: Point = (0.0, 0.0, 0.0)) -> Po
     return x * transverse + left, y * transverse + back, z * axial + up
 
 
-def _shape(row: Mapping[str, float | str], habitus: Habitus) -> Shape:
+def _shape(row: Mapping[str, Any], habitus: Habitus) -> Shape:
     name = str(row["structure"])
     scale = habitus.organ_scales.get(name, 1.0)
     shift = habitus.organ_shifts.get(name, (0.0, 0.0, 0.0))
@@ -160,17 +167,17 @@ def _shape(row: Mapping[str, float | str], habitus: Habitus) -> Shape:
 
 
 def _tube(part: str, habitus: Habitus, grown_mm: float) -> Tube:
-    rows = table("outline.csv").filter(pl.col("part") == part).sort("z")
+    rows = [row for row in records("outline.csv") if row["part"] == part]
     transverse, axial = habitus.transverse_scale, habitus.axial_scale
     _, back, up = habitus.position
     stations = tuple(
         (
-            z * axial + up,
-            half_width * transverse + grown_mm,
-            half_depth * transverse + grown_mm,
-            y_centre * transverse + back,
+            row["z"] * axial + up,
+            row["half_width"] * transverse + grown_mm,
+            row["half_depth"] * transverse + grown_mm,
+            row["y_centre"] * transverse + back,
         )
-        for _, z, half_width, half_depth, y_centre in rows.iter_rows()
+        for row in rows
     )
     return Tube(stations, habitus.position[0])
 

@@ -157,14 +157,12 @@ def _write_masks(
 ) -> int:
     """SEG of the organs on the CT's grid and, if there are any, of the lesions on the PET's."""
     organs = segmentation_object(
-        phantom.organs, _whole_headers(*ct), "ORGANS TRUTH", 20, patient.scan_start, lesions=False
+        phantom.organs, _whole_headers(*ct), "ORGANS TRUTH", 20, patient.scan_start
     )
     files = [("organs.dcm", organs)]
     if patient.lesions:
         headers = _whole_headers(pet.constant, pet.slices)
         lesions: LabelMap = phantom.lesions
-        found = segmentation_object(
-            lesions, headers, "LESIONS TRUTH", 21, patient.scan_start, lesions=True
-        )
+        found = segmentation_object(lesions, headers, "LESIONS TRUTH", 21, patient.scan_start)
         files.append(("lesions.dcm", found))
     return write_files(folder / "SEG", files)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from wbr_platform.simulation.anatomy import PatientAnatomy, table
+from wbr_platform.simulation.anatomy import PatientAnatomy, records
 from wbr_platform.simulation.patient import Habitus, LesionTruth
 from wbr_platform.simulation.shapes import Point
 
@@ -104,13 +103,13 @@ def _placed(
 
 def _candidate(radius: float, habitus: Habitus, random: np.random.Generator) -> tuple[str, Point]:
     """A site that can hold the radius (the roomiest when none can) and a point in it."""
-    sites = table("lesion_sites.csv")
     scale = habitus.transverse_scale
-    roomy = sites.filter(pl.col("max_radius") * scale >= radius)
-    if roomy.is_empty():
-        roomy = sites.filter(pl.col("max_radius") == pl.col("max_radius").max())
-    weights = roomy["weight"].to_numpy()
-    row = roomy.row(int(random.choice(len(weights), p=weights / weights.sum())), named=True)
+    sites = records("lesion_sites.csv")
+    roomiest = max(site["max_radius"] for site in sites)
+    needed = min(radius / scale, roomiest)
+    roomy = [site for site in sites if site["max_radius"] >= needed]
+    weights = np.array([site["weight"] for site in roomy])
+    row = roomy[int(random.choice(len(roomy), p=weights / weights.sum()))]
     spread = random.uniform(-1.0, 1.0, 3)
     left, back, up = habitus.position
     return str(row["site"]), (

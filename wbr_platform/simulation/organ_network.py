@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wbr_platform.simulation.anatomy import Structure, structures, table
+from wbr_platform.simulation.anatomy import Structure, records, structures
 
 TUMOUR_BURDEN = "tumour_burden"
 
@@ -77,8 +77,10 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _edges(strength: float) -> Mapping[tuple[str, str], float]:
-    rows = table("network_edges.csv").iter_rows()
-    return {(a, b): float(partial) * strength for a, b, partial in rows}
+    return {
+        (row["system_a"], row["system_b"]): float(row["partial_correlation"]) * strength
+        for row in records("network_edges.csv")
+    }
 
 
 def _system_correlation(

@@ -15,8 +15,8 @@ from wbr_platform.simulation.anatomy import (
     REFERENCE_WEIGHT_KG,
     Structure,
     fit_anatomy,
+    records,
     structures,
-    table,
 )
 from wbr_platform.simulation.design import CohortDesign
 from wbr_platform.simulation.lesion_placement import draw_lesions
@@ -177,9 +177,9 @@ def _habitus(person: _Person, random: np.random.Generator) -> Habitus:
 def covariate_effect(system: str, covariates: Mapping[str, float]) -> float:
     """What the covariates (standard scores) add to the log SUV of a system's organs."""
     return sum(
-        float(effect) * covariates[name]
-        for owner, name, effect in table("covariate_effects.csv").iter_rows()
-        if owner == system
+        float(row["effect"]) * covariates[row["covariate"]]
+        for row in records("covariate_effects.csv")
+        if row["system"] == system
     )
 
 

@@ -6,6 +6,7 @@ distance clipped linearly over one voxel size, which gives edges their partial v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,8 +44,8 @@ class Ellipsoid:
     tilt_degrees: float = 0.0
 
     def _tilt(self) -> tuple[float, float]:
-        angle = np.deg2rad(self.tilt_degrees)
-        return float(np.cos(angle)), float(np.sin(angle))
+        angle = math.radians(self.tilt_degrees)
+        return math.cos(angle), math.sin(angle)
 
     def bounds(self) -> tuple[Point, Point]:
         """Lowest and highest corner (x, y, z) in mm."""

@@ -14,7 +14,7 @@ from wbr_platform.simulation.outcomes import Outcome, draw_outcome
 from wbr_platform.simulation.patient import SimulatedPatient
 from wbr_platform.simulation.population import COVARIATE_SCALES, Population, covariate_effect
 
-PATIENTS = 400
+PATIENTS = 300
 
 
 @pytest.fixture(scope="module")
