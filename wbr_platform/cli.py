@@ -214,9 +214,8 @@ def ingest(exports: ExportsArgument, store: StoreOption = None, vault: VaultOpti
     settings = _settings(store, vault)
     with _progress() as report:
         report("reading exports", 0, 1)
-        result = launching.ingest(exports, settings)
+        inventory = launching.ingest(exports, settings)
         report("reading exports", 1, 1)
-    inventory = result.inventory
     table = Table("study", "patient", "series", "files", "change")
     for study in inventory.studies:
         table.add_row(

@@ -11,12 +11,19 @@ from typing import Any
 
 import dagster as dg
 
+from wbr_platform.dicom.reading import IngestReport, register_exports
+from wbr_platform.dicom.vault import Vault
 from wbr_platform.orchestration.build import build_definitions
+from wbr_platform.orchestration.exports import inventory_metadata
 from wbr_platform.orchestration.freshness import stale_studies
 from wbr_platform.orchestration.instance import open_instance
-from wbr_platform.orchestration.jobs import COHORT_JOB, INGEST_JOB, STUDY_JOB
-from wbr_platform.orchestration.partitions import STUDIES, contiguous_batches, range_tags
-from wbr_platform.orchestration.requests import write_request
+from wbr_platform.orchestration.jobs import COHORT_JOB, STUDY_JOB
+from wbr_platform.orchestration.partitions import (
+    STUDIES,
+    add_studies,
+    contiguous_batches,
+    range_tags,
+)
 from wbr_platform.orchestration.study.registry import study_steps
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
@@ -55,10 +62,10 @@ class RunResult:
         return tuple(problem for stage in self.stages for problem in stage.problems)
 
 
-def ingest(exports: Sequence[Path], settings: Settings) -> StageResult:
-    """Read exports and register their studies."""
+def ingest(exports: Sequence[Path], settings: Settings) -> IngestReport:
+    """Read exports, register their studies as partitions, and tell Dagster what came."""
     with open_instance(settings) as instance:
-        return _ingest(build_definitions(settings), instance, exports, settings)
+        return _ingest(instance, exports, settings)
 
 
 def run(
@@ -71,7 +78,7 @@ def run(
     with open_instance(settings) as instance:
         if exports:
             progress("reading exports", 0, 1)
-            stages.append(_ingest(definitions, instance, exports, settings))
+            _ingest(instance, exports, settings)
             progress("reading exports", 1, 1)
         known = list(instance.get_dynamic_partitions(str(STUDIES.name)))
         wanted = known if recompute else stale_studies(known, settings)
@@ -88,14 +95,14 @@ def run(
 
 
 def _ingest(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    exports: Sequence[Path],
-    settings: Settings,
-) -> StageResult:
-    request = write_request(settings.vault, exports)
-    config = {"ops": {"export_inventory": {"config": {"request": request}}}}
-    return _execute(definitions, instance, INGEST_JOB, config)
+    instance: dg.DagsterInstance, exports: Sequence[Path], settings: Settings
+) -> IngestReport:
+    report = register_exports(exports, Vault(settings.vault))
+    add_studies(instance, [study.study_key for study in report.studies])
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("export_inventory", metadata=inventory_metadata(report))
+    )
+    return report
 
 
 def _execute(
@@ -115,19 +122,20 @@ def _execute(
 
 
 def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            causes = (failure.user_failure_data.metadata if failure.user_failure_data else {}).get(
-                "causes"
-            )
-            if causes is not None:
-                yield from (str(cause) for cause in causes.value)
-            elif failure.error is not None:
-                yield f"{event.step_key}: {failure.error.message.strip()}"
-        check = event.asset_check_evaluation_data if event.is_asset_check_evaluation else None
-        if check is not None and not check.passed:
-            yield f"check {check.check_name} of {check.asset_key.to_user_string()} did not pass"
+    """One line for each failed study, step and asset check."""
+    for event in result.get_step_failure_events():
+        failure = event.step_failure_data
+        told = (
+            failure.user_failure_data.metadata.get("causes") if failure.user_failure_data else None
+        )
+        if told is not None:
+            yield from (str(cause) for cause in told.value)
+        elif failure.error is not None:
+            yield f"{event.step_key}: {failure.error.message.strip()}"
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            asset = check.asset_key.to_user_string()
+            yield f"check {check.check_name} of {asset}: {check.description or 'not passed'}"
 
 
 @contextmanager
