@@ -88,12 +88,12 @@ def publish(store: Store, models_folder: Path, context: ModelContext | None = No
     who have the old file open keep it; there is no moment without a warehouse. Refusals: MODEL_…
     for a faulty SQL model, WAREHOUSE_TESTS_FAILED (:class:`PublicationRefusal`).
     """
-    project = SqlProject.load(models_folder)
     store.sweep()
     with file_lock(store.publish_lock), atomic.incoming(store.incoming_folder) as workspace:
         building = workspace / f"warehouse.duckdb.{uuid.uuid4().hex}.part"
         found = context_of(store)
         full_context = context.including(found) if context else found
+        project = SqlProject.load(models_folder, full_context)
         publication = _build(store, project, full_context, building)
         if any(not r.passed and r.test.severity == "error" for r in publication.tests):
             raise PublicationRefusal(publication.tests)

@@ -83,17 +83,20 @@ class CompiledModel:
 class SqlProject:
     """All models of a folder, in dependency order."""
 
-    def __init__(self, models: tuple[SqlModel, ...]) -> None:
+    def __init__(self, models: tuple[SqlModel, ...], context: ModelContext) -> None:
         self.models = models
         self._by_name = {model.name: model for model in models}
         self._compiled: tuple[ModelContext, dict[str, CompiledModel]] | None = None
-        _check_tests(self)
+        _check_tests(self, context)
 
     @classmethod
-    def load(cls, folder: Path) -> SqlProject:
-        """Read ``staging/`` and ``marts/``; a Refusal (MODEL_…) names the file at fault."""
+    def load(cls, folder: Path, context: ModelContext | None = None) -> SqlProject:
+        """Read ``staging/`` and ``marts/`` and compile them once, for the context if given.
+
+        A Refusal (MODEL_…) names the model at fault.
+        """
         templates, documents, layers = _read_folder(folder)
-        context = ModelContext()
+        context = context or ModelContext()
         models = {}
         for name, template in templates.items():
             rendered = render_model(name, template, layers, context)
@@ -103,7 +106,7 @@ class SqlProject:
                 name, layers[name], template, document, rendered.refs, rendered.sources,
                 _tests(document),
             )  # fmt: skip
-        return cls(_in_order(models))
+        return cls(_in_order(models), context)
 
     def model(self, name: str) -> SqlModel:
         """One model; Refusal MODEL_UNKNOWN."""
@@ -200,10 +203,8 @@ def _tests(document: ModelDocument) -> tuple[ColumnTest, ...]:
 
 def _compile_all(project: SqlProject, context: ModelContext) -> dict[str, CompiledModel]:
     layers = {model.name: model.layer for model in project.models}
-    upstream: dict[str, dict[str, list[str]]] = {
-        RAW_SCHEMA: context.raw_columns(),
-        **{layer: {} for layer in LAYERS},
-    }
+    raw_columns = context.raw_columns()
+    columns_of: dict[str, list[str]] = {}
     known = {
         (table, name): ModelColumn(name, column.description, column.unit)
         for table, schema in TABLES.items()
@@ -212,9 +213,14 @@ def _compile_all(project: SqlProject, context: ModelContext) -> dict[str, Compil
     compiled = {}
     for model in project.models:
         rendered = render_model(model.name, model.template, layers, context)
+        upstream: dict[str, dict[str, list[str]]] = {}
+        for name in rendered.sources:
+            upstream.setdefault(RAW_SCHEMA, {})[name] = raw_columns[name]
+        for name in rendered.refs:
+            upstream.setdefault(layers[name], {})[name] = columns_of[name]
         lineage = column_lineage(model.name, rendered.expression, upstream)
         columns = _document_columns(model, lineage, known, context)
-        upstream[model.layer][model.name] = list(lineage)
+        columns_of[model.name] = list(lineage)
         known.update({(model.name, column.name): column for column in columns})
         compiled[model.name] = CompiledModel(model, rendered.sql, columns, lineage)
     return compiled
@@ -257,9 +263,9 @@ def _document_columns(
     return tuple(columns)
 
 
-def _check_tests(project: SqlProject) -> None:
+def _check_tests(project: SqlProject, context: ModelContext) -> None:
     """Tests name columns and models that exist, and no two of a model have one name."""
-    compiled = project.compiled()
+    compiled = project.compiled(context)
     for model in project.models:
         names = [test.name for test in model.tests]
         for name in {name for name in names if names.count(name) > 1}:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
 from wbr_platform.refusal import Refusal
 from wbr_platform.store.sql_context import ModelContext
-from wbr_platform.store.sql_models import SqlProject
+from wbr_platform.store.sql_models import SqlProject, default_models_folder
 
 Make = Callable[[Mapping[str, str]], SqlProject]
 STUDIES = "select study_key, patient_key from {{ source('raw', 'studies') }}"
 
 
-def test_the_project_is_in_dependency_order(models_folder: Path) -> None:
-    project = SqlProject.load(models_folder)
+@pytest.fixture(scope="module")
+def project() -> SqlProject:
+    return SqlProject.load(default_models_folder())
+
+
+def test_the_project_is_in_dependency_order(project: SqlProject) -> None:
     seen: set[str] = set()
     for model in project.models:
         assert seen.issuperset(model.refs), model.name
@@ -31,8 +34,7 @@ def test_the_project_is_in_dependency_order(models_folder: Path) -> None:
     assert promised <= seen
 
 
-def test_every_output_column_is_documented_and_traced(models_folder: Path) -> None:
-    project = SqlProject.load(models_folder)
+def test_every_output_column_is_documented_and_traced(project: SqlProject) -> None:
     context = ModelContext(("f1", "f2"), ("tmtv_ml", "b"), ("extra",))
     for name, compiled in project.compiled(context).items():
         assert [column.name for column in compiled.columns] == list(compiled.lineage), name
@@ -43,8 +45,7 @@ def test_every_output_column_is_documented_and_traced(models_folder: Path) -> No
             assert {relation for relation, _ in origins} <= upstream, f"{name}.{column}"
 
 
-def test_lineage_of_known_models(models_folder: Path) -> None:
-    project = SqlProject.load(models_folder)
+def test_lineage_of_known_models(project: SqlProject) -> None:
     context = ModelContext(feature_columns=("stat_mean",), clinical_columns=("Deauville",))
     uptake = project.column_lineage("mart_organ_uptake")
     assert uptake["suv_mean"] == (("stg_features", "value"),)
@@ -78,11 +79,11 @@ def test_stars_are_expanded(make_project: Make) -> None:
     assert inherited["patient_key"] == "Pseudonym of the patient."
 
 
-def test_documentation_of_features_comes_from_the_context(models_folder: Path) -> None:
+def test_documentation_of_features_comes_from_the_context(project: SqlProject) -> None:
     context = ModelContext(
         feature_columns=("stat_mean",), documentation={"stat_mean": ("Mean.", "SUV")}
     )
-    columns = SqlProject.load(models_folder).columns("mart_features_wide", context)
+    columns = project.columns("mart_features_wide", context)
     assert (columns[-1].name, columns[-1].description, columns[-1].unit) == (
         "stat_mean", "Mean.", "SUV",
     )  # fmt: skip
@@ -212,8 +213,8 @@ def test_refused_entries(make_project: Make, entry: str, reason: str) -> None:
     assert refusal.value.reason_code == reason, str(refusal.value)
 
 
-def test_check_names_suit_any_orchestrator(models_folder: Path) -> None:
-    for model in SqlProject.load(models_folder).models:
+def test_check_names_suit_any_orchestrator(project: SqlProject) -> None:
+    for model in project.models:
         for test in model.tests:
             assert test.name.replace("_", "").isalnum(), test.name
             assert test.name.isascii()
