@@ -11,8 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
 
 from wbr_platform.dicom.contours import fill_polygons
-from wbr_platform.dicom.headers import text, whole
+from wbr_platform.dicom.headers import PARSER_ERRORS, text, whole
 from wbr_platform.dicom.rtstruct_writing import write_rtstruct
+from wbr_platform.dicom.sequences import items
 from wbr_platform.imaging.geometry import Geometry
 from wbr_platform.imaging.volume import NamedMask
 from wbr_platform.refusal import Refusal
@@ -24,6 +25,7 @@ CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 # them; more than a tenth of the distance between planes is another plane.
 PLANE_TOLERANCE = 0.1
 FLATNESS_MM = 0.5
+MAX_POSITION_MM = 1e5
 NO_CLOSED_CONTOUR = "NO_CLOSED_CONTOUR"
 BETWEEN_PLANES = "CONTOURS_BETWEEN_PLANES"
 OUTSIDE_IMAGE = "CONTOURS_OUTSIDE_IMAGE"
@@ -62,15 +64,15 @@ def read_rtstruct(
         raise ValueError("one SOPInstanceUID for each plane of the grid")
     plane_of = {uid: plane for plane, uid in enumerate(sop_instance_uids)}
     contours = {
-        whole(item, "ReferencedROINumber"): item for item in dataset.get("ROIContourSequence") or []
+        whole(item, "ReferencedROINumber"): item for item in items(dataset, "ROIContourSequence")
     }
     codes = _codes(dataset)
     found = []
-    for roi in dataset.get("StructureSetROISequence") or []:
+    for roi in items(dataset, "StructureSetROISequence"):
         number = whole(roi, "ROINumber")
         closed = [
             _contour(item, geometry, plane_of)
-            for item in contours.get(number, Dataset()).get("ContourSequence") or []
+            for item in items(contours.get(number, Dataset()), "ContourSequence")
             if text(item, "ContourGeometricType") in CLOSED
         ]
         mask, notes = _mask(closed, geometry)
@@ -82,8 +84,8 @@ def read_rtstruct(
 def _codes(dataset: Dataset) -> Mapping[int | None, str]:
     """ROI number to "scheme:value" where an observation codes what the region is."""
     codes: dict[int | None, str] = {}
-    for observation in dataset.get("RTROIObservationsSequence") or []:
-        for item in (observation.get("RTROIIdentificationCodeSequence") or [])[:1]:
+    for observation in items(dataset, "RTROIObservationsSequence"):
+        for item in items(observation, "RTROIIdentificationCodeSequence")[:1]:
             scheme, value = text(item, "CodingSchemeDesignator"), text(item, "CodeValue")
             if scheme and value:
                 codes[whole(observation, "ReferencedROINumber")] = f"{scheme}:{value}"
@@ -93,9 +95,10 @@ def _codes(dataset: Dataset) -> Mapping[int | None, str]:
 def _contour(item: Dataset, geometry: Geometry, plane_of: Mapping[str, int]) -> _Contour:
     try:
         points = np.asarray(item.ContourData, dtype=np.float64).reshape(-1, 3)
-    except (AttributeError, TypeError, ValueError) as error:
+    except PARSER_ERRORS as error:
         raise Refusal("RTSTRUCT_DAMAGED", "a contour has no list of points") from error
-    if not len(points) or not np.isfinite(points).all():
+    # Not a number compares as false, so this refuses it too.
+    if not len(points) or not (np.abs(points) <= MAX_POSITION_MM).all():
         raise Refusal("RTSTRUCT_DAMAGED", "a contour has no points, or points without a place")
     index = geometry.world_to_index(points)
     plane = float(np.median(index[:, 0]))
@@ -107,7 +110,7 @@ def _contour(item: Dataset, geometry: Geometry, plane_of: Mapping[str, int]) -> 
             "export the structures on the planes of the image, or as DICOM SEG",
         )
     named = {
-        text(image, "ReferencedSOPInstanceUID") for image in item.get("ContourImageSequence") or []
+        text(image, "ReferencedSOPInstanceUID") for image in items(item, "ContourImageSequence")
     }
     planes = [plane_of[uid] for uid in named if uid in plane_of]
     if len(planes) == 1:

@@ -15,6 +15,7 @@ from wbr_platform.dicom.headers import number, text, whole
 from wbr_platform.dicom.seg_frames import FrameDescription, describe_frames, stored_frames
 from wbr_platform.dicom.seg_placement import place_frame
 from wbr_platform.dicom.seg_writing import write_seg
+from wbr_platform.dicom.sequences import items
 from wbr_platform.imaging.geometry import Geometry
 from wbr_platform.imaging.volume import NamedMask
 from wbr_platform.refusal import Refusal
@@ -81,7 +82,7 @@ def read_seg(
 
 def _segments(dataset: Dataset) -> dict[int, Dataset]:
     found = {}
-    for item in dataset.get("SegmentSequence") or []:
+    for item in items(dataset, "SegmentSequence"):
         segment = whole(item, "SegmentNumber")
         if segment is None or segment in found:
             raise Refusal("SEG_DAMAGED", "SegmentNumber is missing or repeated")
@@ -108,6 +109,6 @@ def _name(item: Dataset, segment: int) -> str:
 
 
 def _code(item: Dataset) -> str | None:
-    for code in (item.get("SegmentedPropertyTypeCodeSequence") or [])[:1]:
+    for code in items(item, "SegmentedPropertyTypeCodeSequence")[:1]:
         return normalised_code(text(code, "CodingSchemeDesignator"), text(code, "CodeValue"))
     return None

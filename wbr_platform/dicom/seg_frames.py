@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
 from wbr_platform.dicom.headers import PARSER_ERRORS, numbers, text, whole
+from wbr_platform.dicom.sequences import first_item, items
 from wbr_platform.refusal import Refusal
 
 MAX_FRAMES = 200_000
@@ -36,18 +37,17 @@ class FrameDescription:
 
 def describe_frames(dataset: Dataset) -> list[FrameDescription]:
     """One description for each frame; Refusal SEG_DAMAGED when the frames are not described."""
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    items = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = first_item(dataset, "SharedFunctionalGroupsSequence")
+    described = items(dataset, "PerFrameFunctionalGroupsSequence")
     frames = whole(dataset, "NumberOfFrames") or 1
-    if len(items) != frames:
-        raise Refusal("SEG_DAMAGED", f"{frames} frames, but {len(items)} are described")
-    return [_describe(item, shared) for item in items]
+    if len(described) != frames:
+        raise Refusal("SEG_DAMAGED", f"{frames} frames, but {len(described)} are described")
+    return [_describe(item, shared) for item in described]
 
 
 def _describe(item: Dataset, shared: Dataset) -> FrameDescription:
     def group(keyword: str) -> Dataset:
-        found = item.get(keyword) or shared.get(keyword) or [Dataset()]
-        return found[0] if isinstance(found[0], Dataset) else Dataset()
+        return first_item(item if items(item, keyword) else shared, keyword)
 
     position = numbers(group("PlanePositionSequence"), "ImagePositionPatient", 3)
     orientation = numbers(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6)
@@ -62,7 +62,7 @@ def _describe(item: Dataset, shared: Dataset) -> FrameDescription:
 
 
 def _source(derivation: Dataset) -> str | None:
-    images = derivation.get("SourceImageSequence") or []
+    images = items(derivation, "SourceImageSequence")
     named = {text(image, "ReferencedSOPInstanceUID") for image in images} - {""}
     return named.pop() if len(named) == 1 else None
 
@@ -76,7 +76,8 @@ def stored_frames(dataset: Dataset) -> Iterator[NDArray[Any]]:
     frames, bits = whole(dataset, "NumberOfFrames") or 1, whole(dataset, "BitsAllocated")
     if not (0 < rows <= MAX_SIDE and 0 < columns <= MAX_SIDE and 0 < frames <= MAX_FRAMES):
         raise Refusal("SEG_DAMAGED", "the size of the frames is missing or absurd")
-    if bits not in (1, 8, 16) or "PixelData" not in dataset:
+    data = dataset.get("PixelData")
+    if bits not in (1, 8, 16) or not isinstance(data, bytes):
         raise Refusal("SEG_DAMAGED", "the object has no pixel data of 1, 8 or 16 bits")
     try:
         syntax = dataset.file_meta.TransferSyntaxUID
@@ -87,7 +88,6 @@ def stored_frames(dataset: Dataset) -> Iterator[NDArray[Any]]:
     if compressed:
         yield from _decoded(dataset, (rows, columns))
         return
-    data: bytes = dataset.PixelData
     size = rows * columns
     if len(data) * 8 < frames * size * bits:
         raise Refusal("SEG_DAMAGED", "the pixel data are truncated")

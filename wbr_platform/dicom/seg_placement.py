@@ -15,6 +15,7 @@ from wbr_platform.refusal import Refusal
 OFFSET_TOLERANCE_MM = 0.06
 OFFSET_TOLERANCE = 0.05  # of a voxel
 STEP_TOLERANCE = 0.1  # of a voxel, over the whole frame
+MAX_INDEX = 1e6
 _ACTION = "give the segmentation together with the image that it was drawn on"
 
 
@@ -74,7 +75,7 @@ def _axis(step: NDArray[np.float64], size: int) -> int:
     """The array axis along which a step goes, which must be one voxel and straight."""
     axis = int(np.argmax(np.abs(step)))
     ideal = np.zeros(3)
-    ideal[axis] = np.sign(step[axis])
+    ideal[axis] = np.copysign(1.0, step[axis])
     if np.abs(step - ideal).max() * max(size - 1, 1) > STEP_TOLERANCE:
         raise Refusal(
             "SEG_OTHER_GRID",
@@ -86,6 +87,8 @@ def _axis(step: NDArray[np.float64], size: int) -> int:
 
 def _start(origin: NDArray[np.float64], geometry: Geometry, named: int | None) -> list[int]:
     """The voxel (z, y, x) of the frame's first voxel; a named source decides the plane."""
+    if np.abs(origin).max() > MAX_INDEX:
+        raise Refusal("SEG_OTHER_GRID", "the segmentation lies far away from the image", _ACTION)
     start = [round(value) for value in origin]
     offset = np.abs(origin - start)
     allowed = np.maximum(OFFSET_TOLERANCE, OFFSET_TOLERANCE_MM / np.asarray(geometry.spacing))

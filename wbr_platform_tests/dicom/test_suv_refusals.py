@@ -168,6 +168,13 @@ def test_frames_that_contradict_one_another_are_not_averaged() -> None:
         suv_conversion(headers)
 
 
+def test_uncorrected_frames_days_apart_are_refused() -> None:
+    headers = series(2, DecayCorrection="NONE")
+    headers[1].AcquisitionDate = "20250109"
+    with pytest.raises(Refusal, match="SUV_UPTAKE_TIME_TOO_LONG"):
+        suv_conversion(headers)
+
+
 def test_nothing_to_convert() -> None:
     with pytest.raises(Refusal, match="SUV_NO_IMAGES"):
         suv_conversion([])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wbr_platform.dicom.suv.decay import frame_decay_factor, remaining_fraction
 from wbr_platform.dicom.suv.decay_reference import decay_reference, earliest_acquisition
 from wbr_platform.dicom.suv.header_fields import FRESH_EXPORT, SuvFields
-from wbr_platform.dicom.suv.injection import elapsed_since_injection
+from wbr_platform.dicom.suv.injection import MAX_HALF_LIVES, elapsed_since_injection
 from wbr_platform.dicom.suv.repairs import dose_bq, half_life_s, weight_kg
 from wbr_platform.refusal import Refusal
 
@@ -76,6 +76,10 @@ def _frame_corrections(
         )
     elapsed = elapsed_since_injection(fields, first, half_life)
     after_injection = elapsed.seconds + (fields.acquisition_times - first)
+    if after_injection.max() > MAX_HALF_LIVES * half_life:
+        raise Refusal(
+            "SUV_UPTAKE_TIME_TOO_LONG", "some images were acquired days after others", FRESH_EXPORT
+        )
     contradiction = ("DECAY_CORRECTION_CONTRADICTED",) if "DECY" in fields.corrections else ()
     return (
         frame_decay_factor(fields.frame_durations_s, half_life)

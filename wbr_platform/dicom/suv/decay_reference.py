@@ -17,6 +17,7 @@ another moment, which makes it 1.3 % wrong on a whole-body series whose publishe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbr_platform.dicom.suv import date_times
-from wbr_platform.dicom.suv.decay import average_activity_time, remaining_fraction
+from wbr_platform.dicom.suv.decay import average_activity_time
 from wbr_platform.dicom.suv.header_fields import FRESH_EXPORT, SuvFields
 from wbr_platform.refusal import Refusal
 
@@ -145,7 +146,7 @@ def _disagree(aligned: Mapping[str, float], branch: str, half_life: float) -> bo
         or time <= aligned["earliest_acquisition"] + ROUNDING_S
     }
     changes = [
-        abs(float(remaining_fraction(time - aligned[branch], half_life)) - 1.0)
+        abs(time - aligned[branch]) * math.log(2.0) / half_life
         for name, time in others.items()
         if name != "earliest_acquisition" or "back_computed" not in aligned
     ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from wbr_platform.dicom.headers import number, text, texts
+from wbr_platform.dicom.sequences import first_item, items
 from wbr_platform.dicom.suv import date_times, private_elements, radionuclides
 from wbr_platform.refusal import Refusal
 
@@ -134,14 +135,14 @@ def _series_values(
 
 
 def _tracer_item(header: Dataset) -> Dataset:
-    items = header.get("RadiopharmaceuticalInformationSequence") or []
-    if len(items) > 1:
+    given = items(header, "RadiopharmaceuticalInformationSequence")
+    if len(given) > 1:
         raise Refusal(
             "SUV_SEVERAL_RADIOPHARMACEUTICALS",
-            f"{len(items)} radiopharmaceuticals were given",
+            f"{len(given)} radiopharmaceuticals were given",
             "SUV is defined for one administration only",
         )
-    return items[0] if len(items) else Dataset()
+    return given[0] if given else Dataset()
 
 
 def _nuclide_and_tracer(tracer: Dataset) -> tuple[str | None, str | None]:
@@ -153,11 +154,9 @@ def _nuclide_and_tracer(tracer: Dataset) -> tuple[str | None, str | None]:
 
 
 def _code(item: Dataset, keyword: str) -> tuple[str, str]:
-    codes = item.get(keyword) or []
-    if not len(codes):
-        return "", ""
-    value = text(codes[0], "CodeValue") or text(codes[0], "LongCodeValue")
-    return value, text(codes[0], "CodeMeaning")
+    code = first_item(item, keyword)
+    value = text(code, "CodeValue") or text(code, "LongCodeValue")
+    return value, text(code, "CodeMeaning")
 
 
 def _series_time(header: Dataset) -> float | None:
