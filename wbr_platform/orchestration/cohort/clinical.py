@@ -44,12 +44,30 @@ def clinical_table_asset(settings: dg.ResourceParam[Settings]) -> dg.Materialize
 
 
 def pseudonymised(frame: pl.DataFrame, vault: Vault) -> pl.DataFrame:
-    """``patient_id`` (and its issuer) replaced by ``patient_key``."""
+    """``patient_id`` (and its issuer) replaced by ``patient_key``.
+
+    Clinical tables seldom name the issuer of their identifiers, DICOM headers often do: where the
+    table does not, the one registered patient with this identifier is meant.
+    """
     issuers = frame[ISSUER].to_list() if ISSUER in frame.columns else [None] * frame.height
-    keys = [
-        vault.pseudonyms.patient_key(patient_id, issuer or "")
-        for patient_id, issuer in zip(frame["patient_id"], issuers, strict=True)
-    ]
+    registered = _registered_patients(vault)
+    keys = []
+    for patient_id, issuer in zip(frame["patient_id"], issuers, strict=True):
+        candidates = registered.get(patient_id.strip(), set())
+        if issuer is None and len(candidates) == 1:
+            keys.append(next(iter(candidates)))
+        else:
+            keys.append(vault.pseudonyms.patient_key(patient_id, issuer or ""))
     patient_key = pl.Series("patient_key", keys, dtype=pl.String)
     without = [name for name in frame.columns if name not in ("patient_id", ISSUER)]
     return frame.select(patient_key, *without)
+
+
+def _registered_patients(vault: Vault) -> dict[str, set[str]]:
+    """Pseudonyms of the registered patients by identifier."""
+    found: dict[str, set[str]] = {}
+    for study_key in vault.study_keys():
+        source = vault.source(study_key)
+        identifier = str(source["identity"]["patient_id"]).strip()
+        found.setdefault(identifier, set()).add(source["patient_key"])
+    return found
