@@ -204,6 +204,7 @@ _STS_PET = Policy(
     discretisation=FixedBinSize(0.25, origin=0.0),
     ivh_discretisation=FixedBinSize(0.1, origin=0.0),
     minimum_texture_voxels=1,
+    autocorrelation_box_voxels=_UNLIMITED,
 )
 _STS_CT = Policy(
     name="sts_ct",
@@ -213,6 +214,7 @@ _STS_CT = Policy(
     resegmentation_range=(-200.0, 200.0),
     discretisation=FixedBinSize(10.0),
     minimum_texture_voxels=1,
+    autocorrelation_box_voxels=_UNLIMITED,
 )
 
 PRESETS: Mapping[str, Policy] = MappingProxyType(

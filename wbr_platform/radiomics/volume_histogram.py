@@ -9,21 +9,24 @@ from wbr_platform.radiomics.discretisation import bin_origin, grey_levels
 from wbr_platform.radiomics.policy import FixedBinNumber, Policy
 from wbr_platform.radiomics.reasons import Reason, Values
 
+_NAMES = ("v10", "v90", "i10", "i90", "diff_v10_v90", "diff_i10_i90", "auc")
+# Beyond any calibrated unit's range: Bq/mL in steps of one, for example.
+_MOST_STEPS = 1_000_000
+
 
 def volume_histogram_features(intensities: NDArray[np.float64], policy: Policy) -> Values:
     """The seven features of a region's intensities (n,).
 
     The intensity axis (manual, section "Intensity-volume histogram"): for calibrated discrete
     units the units themselves; for fixed bin sizes the middles of the bins; for fixed bin numbers
-    their numbers. It spans the re-segmentation range where there is one (not for bin numbers).
+    their numbers. It spans the re-segmentation range where there is one (not for bin numbers),
+    else from the origin of the bins (the region's minimum where none is given) to its maximum.
     """
     steps, first, width, last_step = _axis(intensities, policy)
     if last_step < 1:
-        names = ("v10", "v90", "i10", "i90", "diff_v10_v90", "diff_i10_i90", "auc")
-        return {f"ivh_{name}": Reason.FLAT_REGION for name in names}
-    if last_step > 10_000_000:
-        names = ("v10", "v90", "i10", "i90", "diff_v10_v90", "diff_i10_i90", "auc")
-        return {f"ivh_{name}": Reason.TOO_MANY_GREY_LEVELS for name in names}
+        return {f"ivh_{name}": Reason.FLAT_REGION for name in _NAMES}
+    if last_step > _MOST_STEPS:
+        return {f"ivh_{name}": Reason.TOO_MANY_GREY_LEVELS for name in _NAMES}
     counts = np.bincount(steps, minlength=last_step + 1)
     at_least = counts[::-1].cumsum()[::-1] / len(intensities)  # fraction with this step or more
     fraction = np.arange(last_step + 1) / last_step  # of the intensity axis
@@ -61,9 +64,5 @@ def _axis(
         return steps, first, 1.0, int(last - first)
     origin = bin_origin(intensities, method, policy)
     steps = grey_levels(intensities, method, policy) - 1
-    if bounds:
-        last_step = round((bounds[1] - origin) / method.width) - 1
-        return np.minimum(steps, last_step), origin + method.width / 2, method.width, last_step
-    lowest = int(steps.min())
-    start = origin + method.width * (lowest + 0.5)
-    return steps - lowest, start, method.width, int(steps.max()) - lowest
+    last_step = round((bounds[1] - origin) / method.width) - 1 if bounds else int(steps.max())
+    return np.minimum(steps, last_step), origin + method.width / 2, method.width, last_step

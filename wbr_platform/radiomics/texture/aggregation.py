@@ -54,13 +54,18 @@ def _named(
 ) -> Values:
     """The mean over several matrices, by name, but for those that are empty or undefined."""
     present = [array for array in features if array is not None]
-    values: Values = {}
-    table = np.array(present).reshape(len(present), -1)
-    for column, name in enumerate(names):
-        defined = table[:, column][~np.isnan(table[:, column])] if present else np.empty(0)
-        reason = Reason.FLAT_REGION if present else Reason.NO_NEIGHBOURS
-        values[f"{family}_{name}_{suffix}"] = float(defined.mean()) if len(defined) else reason
-    return values
+    if not present:
+        return {f"{family}_{name}_{suffix}": Reason.NO_NEIGHBOURS for name in names}
+    table = np.array(present)
+    defined = ~np.isnan(table)
+    numbers = defined.sum(axis=0)
+    sums = np.where(defined, table, 0.0).sum(axis=0)
+    return {
+        f"{family}_{name}_{suffix}": float(sums[k] / numbers[k])
+        if numbers[k]
+        else Reason.FLAT_REGION
+        for k, name in enumerate(names)
+    }
 
 
 def _directional(
