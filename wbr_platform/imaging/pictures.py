@@ -62,6 +62,7 @@ ORGAN_STEP_MM = 3.0
 BODY_SUV = 0.15
 MARGIN_MM = 25.0
 GAP_PX = 16
+LARGEST_PNG_BYTES = 240_000
 
 
 def organ_group(name: str) -> str:
@@ -295,16 +296,29 @@ def _legend(figure: Figure, groups: Sequence[str], lesions: str) -> None:
 
 
 def _png(figure: Figure) -> bytes:
-    """The drawn figure as a PNG of 256 colours: 128 true greys, the rest shared by the colours."""
+    """The drawn figure as a PNG of 256 colours: true greys, the rest shared by the colours.
+
+    128 greys; fewer (32 at least) where a noisy image would exceed ``LARGEST_PNG_BYTES``.
+    """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     rgb = np.asarray(canvas.buffer_rgba())[..., :3]
+    png = b""
+    for greys in (128, 64, 32):
+        png = _with_palette(rgb, greys)
+        if len(png) <= LARGEST_PNG_BYTES:
+            break
+    return png
+
+
+def _with_palette(rgb: NDArray[np.uint8], greys: int) -> bytes:
+    """RGB pixels as a palette PNG with so many evenly spaced greys and 128 colours."""
     coloured = np.ptp(rgb.astype(np.int16), axis=-1) > 6
-    indices = rgb[..., 1] // 2
-    palette = np.repeat(np.arange(128, dtype=np.uint8) * 2 + (np.arange(128) > 63), 3)
+    indices = (rgb[..., 1].astype(np.uint16) * greys // 256).astype(np.uint8)
+    palette = np.repeat(np.linspace(0, 255, greys).round().astype(np.uint8), 3)
     if coloured.any():
         chromatic = Image.fromarray(rgb[coloured][None]).quantize(128, dither=Image.Dither.NONE)
-        indices[coloured] = np.asarray(chromatic)[0] + 128
+        indices[coloured] = np.asarray(chromatic)[0] + greys
         palette = np.concatenate([palette, np.asarray(chromatic.getpalette(), dtype=np.uint8)])
     picture = Image.fromarray(indices)
     picture.putpalette(palette.tolist())
@@ -381,7 +395,8 @@ def fused_slice_picture(
     """PNG: one slice of the CT in grey with the PET over it; either may be missing, not both.
 
     ``position`` is where the slice lies along the plane's normal, in LPS mm (axial: z, coronal: y,
-    sagittal: x); by default the middle of the field. Raises ValueError when there is no image at all.
+    sagittal: x); by default the middle of the field. Raises ValueError when there is no
+    image at all.
     """
     images = [image for image in (ct, pet) if image is not None]
     if not images:

@@ -120,6 +120,12 @@ def test_the_picture_is_small_and_quick_with_many_lesions() -> None:
     assert len(png) < 250_000
 
 
+def test_even_pure_noise_stays_small() -> None:
+    geometry = Geometry((350, 120, 160), (3.0, 3.0, 3.0), (-240.0, -180.0, -525.0))
+    noise = np.random.default_rng(0).gamma(1.0, 1.0, geometry.shape).astype(np.float32)
+    assert len(whole_body_picture(Volume(noise, geometry, "SUVbw"))) < 250_000
+
+
 def test_an_empty_image_and_empty_label_maps_still_give_a_picture() -> None:
     geometry = Geometry((20, 10, 10), (10.0, 10.0, 10.0))
     pet = Volume(np.zeros(geometry.shape, dtype=np.float32), geometry, "SUVbw")
