@@ -63,7 +63,7 @@ def objects(folder: Path) -> dict[str, Path]:
     return {
         path.name.removesuffix(".zip"): path
         for path in sorted(folder.iterdir())
-        if path.suffix == ".zip" or path.is_dir()
+        if path.name[0] not in "._" and (path.suffix == ".zip" or path.is_dir())
     }
 
 
