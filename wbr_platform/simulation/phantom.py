@@ -25,7 +25,8 @@ FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 NOISE_REFERENCE_SUV = 2.0
 NOISE_REFERENCE_MBQ = 250.0
 ORGAN_TEXTURE = 0.07  # relative standard deviation of the true uptake inside an organ
-ORGAN_TEXTURE_FWHM_MM = 14.0
+LESION_TEXTURE = 0.12  # the same inside a lesion, on top of its hot or cold core
+TEXTURE_FWHM_MM = 12.0
 LESION_HU = 45.0
 CT_NOISE_HU = 12.0
 CT_BLUR_MM = 1.6
@@ -142,11 +143,14 @@ def _uptake(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
     """True SUV with its texture, organ labels and lesion labels."""
     uptake, organs = paint_anatomy(anatomy, geometry, patient.organ_suv, outside=0.0)
-    texture = _smooth_noise(geometry, ORGAN_TEXTURE_FWHM_MM, random)
-    texture -= _mean_per_label(texture, organs)
-    uptake *= np.float32(1.0) + np.float32(ORGAN_TEXTURE) * texture
     means = [lesion.suv_mean for lesion in patient.lesions]
     lesions = paint_lesions(uptake, geometry, patient.lesions, means, patterned=True)
+    texture = _smooth_noise(geometry, TEXTURE_FWHM_MM, random)
+    texture -= _mean_per_label(
+        texture, np.where(lesions > 0, len(organ_labels()) + lesions, organs)
+    )
+    depth = np.where(lesions > 0, np.float32(LESION_TEXTURE), np.float32(ORGAN_TEXTURE))
+    uptake *= np.float32(1.0) + depth * texture
     return np.maximum(uptake, 0.0), organs, lesions
 
 

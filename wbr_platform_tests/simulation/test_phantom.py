@@ -86,6 +86,7 @@ def test_lesion_masks_have_the_planted_volume_place_and_uptake(phantom: Phantom)
         if lesion.volume_ml > 5:
             mean = float(phantom.pet_truth.array[mask].mean())
             assert mean == pytest.approx(lesion.suv_mean, rel=0.1)
+            assert phantom.pet_truth.array[mask].std() > 0.04 * mean
 
 
 def test_lesions_lie_in_the_body_and_apart(phantom: Phantom) -> None:
