@@ -55,7 +55,8 @@ def fill(store: Store) -> Store:
             for region in regions
             for modality in ("PT", "CT")
             for feature, value, reason in (
-                ("stat_mean", number, None), ("stat_skew", None, "TOO_FEW_VOXELS"),
+                ("stat_mean", number, None), ("stat_max", 2 * number, None),
+                ("stat_skew", None, "TOO_FEW_VOXELS"),
             )
         ]  # fmt: skip
         store.write_part("features", pl.DataFrame(features, infer_schema_length=None), key)

@@ -138,10 +138,10 @@ def test_a_killed_publisher_leaves_the_warehouse_whole(
         time.sleep(generator.uniform(0.0, 0.2))
         os.kill(publisher.pid, signal.SIGKILL)
         publisher.communicate()
-        assert query(filled_store, counts).item() == 3 * 4 * 2 * 2
+        assert query(filled_store, counts).item() == 3 * 4 * 2 * 3
     # The dead hold no lock, and the next publisher clears what they left.
     publish(filled_store, small_project)
-    assert query(filled_store, counts).item() == 3 * 4 * 2 * 2
+    assert query(filled_store, counts).item() == 3 * 4 * 2 * 3
     assert list(filled_store.incoming_folder.iterdir()) == []
 
 

@@ -41,7 +41,7 @@ def test_an_empty_store_is_published(empty_store: Store, models_folder: Path) ->
 def test_marts(filled_store: Store, models_folder: Path) -> None:
     publication = publish(filled_store, models_folder)
     assert publication.warnings == ()
-    assert publication.row_counts["raw.features"] == 3 * 4 * 2 * 2
+    assert publication.row_counts["raw.features"] == 3 * 4 * 2 * 3
     wide = rows(filled_store, "from marts.mart_features_wide where study_key = 's3'")
     assert len(wide) == 4 * 2
     assert {row["stat_mean"] for row in wide} == {3.0}
