@@ -18,6 +18,9 @@ from wbr_platform.store.files import Store
 from wbr_platform.store.publication import publish
 from wbr_platform.store.warehouse import query
 
+# Dozens of processes come and go: too slow for every quick run of the tests.
+pytestmark = pytest.mark.end_to_end
+
 WRITERS, PARTS, ROWS, PUBLICATIONS = 8, 15, 40, 4
 KILLS = 3
 
