@@ -82,6 +82,14 @@ class TableFormat(StrEnum):
     parquet = "parquet"
 
 
+class Dialect(StrEnum):
+    """Whose feature names."""
+
+    ibsi = "ibsi"
+    lifex = "lifex"
+    pyradiomics = "pyradiomics"
+
+
 class Scale(StrEnum):
     """How fine simulated images are."""
 
@@ -402,20 +410,30 @@ def validate(
 @app.command()
 def features(
     dialect: Annotated[
-        str, typer.Option(help="Names to show beside ours: ibsi, lifex or pyradiomics.")
-    ] = "ibsi",
+        Dialect, typer.Option(help="Whose names to show beside ours.")
+    ] = Dialect.ibsi,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the table of features: name, IBSI code, family, unit."""
+    """Print the table of features: name, IBSI code, name elsewhere, family, unit."""
     from wbr_platform.radiomics.feature_table import FEATURES
 
-    rows = [feature.describe(dialect) for feature in FEATURES]
+    rows = [
+        {
+            "name": feature.name,
+            "ibsi_code": feature.ibsi_code,
+            f"{dialect.value}_name": feature.name_in(dialect.value),
+            "family": feature.family,
+            "aggregation": feature.aggregation,
+            "unit": feature.unit,
+        }
+        for feature in FEATURES
+    ]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(str(value or "") for value in row.values()))
+        table.add_row(*(value or "" for value in row.values()))
     console.print(table)
 
 

@@ -1,6 +1,6 @@
 """The generated pages of ``docs/``, each from the one place that holds its facts.
 
-    python -m wbr_platform.documentation docs
+python -m wbr_platform.documentation docs
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wbr_platform.orchestration.lineage_picture import draw, lineage
-from wbr_platform.orchestration.warehouse import MODELS_FOLDER
 from wbr_platform.settings import Settings, settings_markdown
 from wbr_platform.store.documentation import tables_markdown
 from wbr_platform.store.schemas import TABLES
-from wbr_platform.store.sql_models import SqlProject
+from wbr_platform.store.sql_models import SqlProject, default_models_folder
 
 
 def _tables() -> str:
-    return tables_markdown(SqlProject.load(MODELS_FOLDER), TABLES)
+    return tables_markdown(SqlProject.load(default_models_folder()), TABLES)
 
 
 def _lineage() -> str:

@@ -24,7 +24,8 @@ def identity_terms(vault: Vault) -> frozenset[Term]:
     terms: set[Term] = set()
     for study_key in vault.study_keys():
         identity = vault.source(study_key)["identity"]
-        terms.update(_words(str(value)) for value in identity.values())
+        # The issuer names a hospital, not a person.
+        terms.update(_words(str(value)) for key, value in identity.items() if key != "issuer")
         choice = vault.read_choice(study_key)
         if choice is not None:
             patient = choice["described"]["patient"]

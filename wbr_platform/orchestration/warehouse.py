@@ -1,19 +1,22 @@
 """Every SQL model as an asset; one publisher puts the whole warehouse in place at once."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
+from wbr_platform.biomarkers.definitions import biomarker_definitions
 from wbr_platform.orchestration.study.registry import study_steps
 from wbr_platform.orchestration.study_assets import asset_key
+from wbr_platform.radiomics.feature_table import FEATURES
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
 from wbr_platform.store.publication import PublicationRefusal, publish
 from wbr_platform.store.schemas import TABLES
+from wbr_platform.store.sql_context import ModelContext
 from wbr_platform.store.sql_lineage import Lineage
 from wbr_platform.store.sql_models import SqlModel, SqlProject, default_models_folder
-from wbr_platform.store.sql_tests import ColumnTest, ColumnTestResult
+from wbr_platform.store.sql_tests import ColumnTestResult
 from wbr_platform.store.warehouse_build import BuiltTable
 
 # Cohort tables by the asset that writes them.
@@ -63,29 +66,20 @@ def _spec(model: SqlModel, writers: Mapping[str, dg.AssetKey]) -> dg.AssetSpec:
         group_name="warehouse",
         kinds={"duckdb", "sql"},
         owners=["team:statistics"],
-        code_version=hashlib.sha256(model.template.encode()).hexdigest()[:12],
+        code_version=model.code_version,
         metadata={"layer": model.layer},
     )
 
 
-def check_name(test: ColumnTest) -> str:
-    """A column test's name as an asset check's: letters, digits and underscores."""
-    return f"{'_and_'.join(test.columns)}__{test.kind}"
-
-
 def _check_specs(models: Sequence[SqlModel]) -> list[dg.AssetCheckSpec]:
     return [
-        dg.AssetCheckSpec(
-            check_name(test),
-            asset=model_key(model.name),
-            description=f"{', '.join(test.columns)}: {test.kind.replace('_', ' ')}",
-        )
+        dg.AssetCheckSpec(test.name, asset=model_key(model.name), description=test.description)
         for model in models
         for test in model.tests
     ]
 
 
-def _column_metadata(built: BuiltTable, lineage: Lineage) -> dict[str, object]:
+def _column_metadata(built: BuiltTable, lineage: Lineage) -> dict[str, Any]:
     """Dagster's column schema and column lineage of one model."""
     columns = [
         dg.TableColumn(column.name, column.type, description=column.description)
@@ -113,11 +107,21 @@ def _check_results(
             error = result.test.severity == "error"
             yield dg.AssetCheckResult(
                 asset_key=model_key(result.test.model),
-                check_name=check_name(result.test),
+                check_name=result.test.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
                 metadata={"failing_rows": result.failures},
             )
+
+
+def documented_columns() -> ModelContext:
+    """What the columns of the wide marts mean, from the tables of features and biomarkers."""
+    documentation = {f.name: (f.ibsi_name, f.unit) for f in FEATURES}
+    documentation |= {
+        name: (definition.definition, definition.unit)
+        for name, definition in biomarker_definitions().items()
+    }
+    return ModelContext(documentation=documentation)
 
 
 def _build(settings: Settings, name: str, late: bool, description: str) -> dg.AssetsDefinition:
@@ -139,14 +143,14 @@ def _build(settings: Settings, name: str, late: bool, description: str) -> dg.As
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         store = Store(settings.store)
         try:
-            publication = publish(store, default_models_folder())
+            publication = publish(store, default_models_folder(), documented_columns())
         except PublicationRefusal as refusal:
             yield from _check_results(refusal.results, names)
             raise dg.Failure(str(refusal), allow_retries=False) from refusal
         context.log.info(f"published {len(publication.tables)} tables and models")
         for built in publication.tables:
             if built.schema != "raw" and built.name in names:
-                lineage = project.column_lineage(built.name)
+                lineage = project.column_lineage(built.name, publication.context)
                 yield dg.MaterializeResult(
                     asset_key=model_key(built.name),
                     metadata={"dagster/row_count": built.rows, **_column_metadata(built, lineage)},

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from wbr_platform.orchestration.cohort.shared import OWNERS, model
+from wbr_platform.orchestration.cohort.survival import read_gains
 from wbr_platform.reporting.cohort_page import CohortPageInputs, cohort_page
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
@@ -43,7 +44,10 @@ def cohort_report_asset(settings: dg.ResourceParam[Settings]) -> dg.MaterializeR
         for key in frames["studies"]["study_key"]
         if (store.reports_folder / "studies" / f"{key}.html").exists()
     }
-    page = cohort_page(CohortPageInputs(links=links, publication=publication, **frames))
+    inputs = CohortPageInputs(
+        survival_gains=read_gains(store), links=links, publication=publication, **frames
+    )
+    page = cohort_page(inputs)
     path = store.write_report(PAGE, page)
     return dg.MaterializeResult(
         metadata={

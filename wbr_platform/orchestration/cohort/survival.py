@@ -6,7 +6,7 @@ import polars as pl
 from wbr_platform.ledger import LedgerRow, data_hash, ledger_row
 from wbr_platform.orchestration.cohort.shared import OWNERS, keep_ledger, ledger_metadata, model
 from wbr_platform.orchestration.metadata import metadata
-from wbr_platform.outcome.survival import SurvivalResult, cox_models
+from wbr_platform.outcome.survival import cox_models
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
 from wbr_platform.store.warehouse import query
@@ -25,7 +25,7 @@ SELECT study_key, biomarker, value
 FROM staging.stg_biomarkers
 WHERE biomarker IN ('spleen_to_liver_ratio_mean', 'marrow_to_liver_ratio_mean')
 """
-CURVES_FILE, GAINS_FILE = "kaplan_meier.parquet", "gains.parquet"
+GAINS_FILE = "gains.parquet"
 
 
 @dg.asset(
@@ -44,12 +44,13 @@ def survival_models_asset(settings: dg.ResourceParam[Settings]) -> dg.Materializ
     if cohort.height == 0:
         row = _no_outcome(cohort)
         store.write_table("survival_models", pl.DataFrame())
+        _keep_gains(store, pl.DataFrame())
         keep_ledger(store, "survival_models", [row])
         return dg.MaterializeResult(metadata=metadata(ledger_metadata([row])))
     result = cox_models(cohort, DURATION, EVENT, LAYERS, SEED)
     store.write_table("survival_models", result.models)
     keep_ledger(store, "survival_models", result.ledger)
-    keep_curves(store, result)
+    _keep_gains(store, result.gains)
     return dg.MaterializeResult(
         metadata=metadata(
             {"models": result.models, "gains": result.gains, **ledger_metadata(result.ledger)}
@@ -72,12 +73,15 @@ def survival_table(store: Store) -> pl.DataFrame:
     return cohort
 
 
-def keep_curves(store: Store, result: SurvivalResult) -> None:
-    """What the cohort page draws, beside the ledger."""
-    folder = store.cohort_folder("survival_curves")
-    with store.replacing_folder(folder) as files:
-        result.curves.write_parquet(files / CURVES_FILE)
-        result.gains.write_parquet(files / GAINS_FILE)
+def read_gains(store: Store) -> pl.DataFrame:
+    """What each layer added, as the cohort page shows it; empty when nothing was fitted."""
+    path = store.cohort_folder("survival_gains") / GAINS_FILE
+    return pl.read_parquet(path) if path.exists() else pl.DataFrame()
+
+
+def _keep_gains(store: Store, gains: pl.DataFrame) -> None:
+    with store.write_cohort_files("survival_gains") as folder:
+        gains.write_parquet(folder / GAINS_FILE)
 
 
 def _no_outcome(cohort: pl.DataFrame) -> LedgerRow:
