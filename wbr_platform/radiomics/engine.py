@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -56,6 +58,8 @@ def extract(volume: Volume, labelmap: LabelMap, policy: Policy) -> pl.DataFrame:
         columns["feature"] += names
         for feature in names:
             value = found if isinstance(found, Reason) else found[feature]
+            if not isinstance(value, Reason) and not math.isfinite(value):
+                value = Reason.NOT_FINITE_VALUE
             missing = isinstance(value, Reason)
             columns["value"].append(None if missing else value)
             columns["reason"].append(str(value) if missing else None)

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     FLAT_REGION = "FLAT_REGION"  # one intensity or grey level: the formula divides by nought
     NO_NEIGHBOURS = "NO_NEIGHBOURS"  # no two voxels of the region touch
     DEGENERATE_SHAPE = "DEGENERATE_SHAPE"  # a point, line or plane of voxel centres
+    NOT_FINITE_VALUE = "NOT_FINITE_VALUE"  # the arithmetic overflowed
     ZERO_DENOMINATOR = "ZERO_DENOMINATOR"  # mean, quartile sum or intensity sum of nought
 
 

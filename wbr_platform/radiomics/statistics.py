@@ -33,6 +33,7 @@ def distribution(ordered: NDArray[np.floating[Any]]) -> Values:
     squares = np.square(deviations)
     variance = float(squares.mean())
     flat = bool(x[0] == x[-1])
+    too_few = Reason.REGION_TOO_SMALL  # of two values none lies between the 10 and 90 % marks
     inner = x[np.searchsorted(x, low, "left") : np.searchsorted(x, high, "right")]
     return {
         "mean": mean,
@@ -49,7 +50,7 @@ def distribution(ordered: NDArray[np.floating[Any]]) -> Values:
         "iqr": upper_quartile - lower_quartile,
         "range": float(x[-1] - x[0]),
         "mad": float(np.abs(deviations).mean()),
-        "rmad": float(np.abs(inner - inner.mean()).mean()),
+        "rmad": float(np.abs(inner - inner.mean()).mean()) if len(inner) else too_few,
         "medad": float(np.abs(x - median).mean()),
         "cov": ratio(float(np.sqrt(variance)), mean, Reason.ZERO_DENOMINATOR),
         "qcod": ratio(

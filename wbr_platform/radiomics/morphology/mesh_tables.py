@@ -6,8 +6,8 @@ an outside corner. On each face the crossings are joined by a rule that sees onl
 neighbouring cubes always agree and the mesh is closed: two inside corners that face each other
 diagonally are joined, as regions and zones are (26-connected). A polygon that is not plane is cut
 into the triangles of greatest area, which is what the usual tables do where they are unambiguous
-and what IBSI's consensus values rest on. Both rules treat all directions alike, so that flipping a
-mask changes nothing.
+and what IBSI's consensus values rest on; of several such ways the mean counts. Both rules treat all
+directions alike, so that flipping a mask changes nothing.
 """
 
 from __future__ import annotations
@@ -99,24 +99,24 @@ def _triangulations(polygon: list[_Crossing]) -> Iterator[list[list[_Crossing]]]
                 yield [*left, triangle, *right]
 
 
-def _area_then_flatness(triangles: list[list[_Crossing]]) -> tuple[float, float]:
-    """Order of preference: the greater area, then the smaller volume that is enclosed."""
+def _area(triangles: list[list[_Crossing]]) -> float:
     points = np.array(triangles, dtype=np.float64)
     normals = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
-    area = np.linalg.norm(normals, axis=1).sum()
-    volume = np.einsum("ij,ij->i", points[:, 0], np.cross(points[:, 1], points[:, 2])).sum()
-    return round(float(area), 9), -round(float(volume), 9)
+    return round(float(np.linalg.norm(normals, axis=1).sum()), 9)
 
 
 @lru_cache(maxsize=256)
-def _triangles(configuration: int) -> NDArray[np.float64]:
-    """Triangles (n, 3 vertices, 3 coordinates z y x in voxels), normals pointing outwards."""
-    triangles = [
-        triangle
-        for loop in _loops(configuration)
-        for triangle in max(_triangulations(loop), key=_area_then_flatness)
-    ]
-    return np.array(triangles, dtype=np.float64).reshape(-1, 3, 3) / 2.0
+def _triangles(configuration: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Triangles (n, 3 vertices, 3 coordinates z y x in voxels), normals outwards; weights (n,)."""
+    triangles, weights = [], []
+    for loop in _loops(configuration):
+        ways = list(_triangulations(loop))
+        areas = [_area(way) for way in ways]
+        best = [way for way, area in zip(ways, areas, strict=True) if area == max(areas)]
+        for way in best:
+            triangles += way
+            weights += [1 / len(best)] * len(way)
+    return np.array(triangles, dtype=np.float64).reshape(-1, 3, 3) / 2.0, np.array(weights)
 
 
 @lru_cache(maxsize=32)
@@ -124,10 +124,12 @@ def mesh_tables(spacing: Spacing) -> MeshTables:
     """The tables for voxels of ``spacing`` (z, y, x) in mm."""
     area, volume, flux = np.zeros(256), np.zeros(256), np.zeros(256)
     for configuration in range(256):
-        vertices = _triangles(configuration) * np.asarray(spacing)
-        if not len(vertices):
+        triangles, weights = _triangles(configuration)
+        if not len(triangles):
             continue
-        normals = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0]) / 2.0
+        vertices = triangles * np.asarray(spacing)
+        edges = vertices[:, 1:] - vertices[:, :1]
+        normals = weights[:, None] * np.cross(edges[:, 0], edges[:, 1]) / 2.0
         area[configuration] = np.linalg.norm(normals, axis=1).sum()
         # Gauss: the volume is the flux of the field (z, 0, 0) through the surface.
         volume[configuration] = (vertices[:, :, 0].mean(axis=1) * normals[:, 0]).sum()
