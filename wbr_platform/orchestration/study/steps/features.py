@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import numpy as np
 import polars as pl
 
+from wbr_platform.imaging import LabelMap
 from wbr_platform.imaging.nifti import read_labelmap
 from wbr_platform.imaging.volume import Volume
 from wbr_platform.orchestration.study.step import StepResult, StudyStep
@@ -43,11 +47,21 @@ def _features_of(
     study: StudyWorkspace, grid: str, modality: str, volume: Volume, policy: Policy
 ) -> pl.DataFrame:
     regions = study.rows("regions").select("region_id", "layer", "label")
-    frames = []
-    for layer in regions["layer"].unique(maintain_order=True):
-        labelmap = read_labelmap(study.file("regions", f"{grid}_{layer}.nii.gz"))
-        ids = regions.filter(pl.col("layer") == layer).select("region_id", "label")
-        frames.append(extract(volume, labelmap, policy).join(ids, on="label"))
+    layers = {
+        layer: read_labelmap(study.file("regions", f"{grid}_{layer}.nii.gz"))
+        for layer in regions["layer"].unique(maintain_order=True)
+    }
+    extracted: dict[str, pl.DataFrame] = {}
+    for layer, labelmap in layers.items():
+        same = same_regions(labelmap, layers["organs"]) if layer == "healthy" else frozenset()
+        rows = extract(volume, without(labelmap, same), policy)
+        if same:
+            rows = pl.concat([rows, extracted["organs"].filter(pl.col("label").is_in(same))])
+        extracted[layer] = rows
+    frames = [
+        rows.join(regions.filter(pl.col("layer") == layer), on="label")
+        for layer, rows in extracted.items()
+    ]
     return pl.concat(frames).select(
         "region_id",
         pl.lit(modality).alias("modality"),
@@ -57,6 +71,30 @@ def _features_of(
         "value",
         "reason",
     )
+
+
+def same_regions(healthy: LabelMap, organs: LabelMap) -> frozenset[int]:
+    """Organs without any lesion: their healthy part is the whole organ, voxel for voxel.
+
+    A healthy part is a subset of its organ, so that equal counts mean equal masks.
+    """
+    highest = max((*healthy.labels, *organs.labels), default=0)
+    before = np.bincount(organs.array.ravel(), minlength=highest + 1)
+    after = np.bincount(healthy.array.ravel(), minlength=highest + 1)
+    return frozenset(
+        label
+        for label, name in healthy.labels.items()
+        if organs.labels.get(label) == name and before[label] == after[label]
+    )
+
+
+def without(labelmap: LabelMap, left_out: Collection[int]) -> LabelMap:
+    """The label map with some labels turned to background and forgotten."""
+    if not left_out:
+        return labelmap
+    kept = {label: name for label, name in labelmap.labels.items() if label not in left_out}
+    array = np.where(np.isin(labelmap.array, list(left_out)), 0, labelmap.array)
+    return LabelMap(array, labelmap.geometry, kept)
 
 
 STEP = StudyStep(
