@@ -21,6 +21,8 @@ from wbr_platform.refusal import Refusal
 # Radius of a sphere of 1 cm³ in mm.
 PEAK_RADIUS_MM = 10.0 * (3.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
 
+_PLANES = 32
+
 
 def peak_margin(spacing: tuple[float, float, float]) -> Margin:
     """How many voxels (z, y, x) the sphere reaches from its centre."""
@@ -68,19 +70,15 @@ def _sphere_mean(sums: Any, counts: Any, rows: Any, z: int, y: int, x: int) -> f
 
 
 @njit(cache=True, nogil=True)
-def _peaks(image: Any, mask: Any, rows: Any, search_all: bool) -> tuple[float, float]:
-    depth, height, width = image.shape
+def _peaks(
+    image: Any, mask: Any, rows: Any, first: int, last: int, highest: float, search_all: bool
+) -> tuple[float, float]:
+    """Local and global peak over the centres in the planes ``first`` to ``last`` - 1."""
     sums, counts = _row_sums(image)
-    highest = -np.inf
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                if mask[z, y, x] and image[z, y, x] > highest:
-                    highest = image[z, y, x]
     local_peak, global_peak = -np.inf, -np.inf
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
+    for z in range(first, last):
+        for y in range(mask.shape[1]):
+            for x in range(mask.shape[2]):
                 if not mask[z, y, x]:
                     continue
                 hottest = image[z, y, x] == highest
@@ -101,10 +99,26 @@ def intensity_peaks(
     """Local and global peak of a crop (z, y, x) whose margin is at least :func:`peak_margin`.
 
     Voxels beyond the image are NaN and do not count. Several voxels of highest intensity: the
-    highest of their means. Without ``search_all`` only the local peak is right.
+    highest of their means. Without ``search_all`` only the local peak is right. Works through a
+    few planes at a time, so that memory stays small for regions as large as the body.
     """
-    local_peak, global_peak = _peaks(image, mask, sphere_rows(spacing), search_all)
-    return float(local_peak), float(global_peak)
+    rows, reach = sphere_rows(spacing), peak_margin(spacing)[0]
+    highest = float(image[mask].max())
+    local_peak, global_peak = -math.inf, -math.inf
+    for start in range(reach, mask.shape[0] - reach, _PLANES):
+        stop = min(start + _PLANES, mask.shape[0] - reach)
+        part = slice(start - reach, stop + reach)
+        found = _peaks(
+            image[part],
+            mask[part],
+            rows,
+            reach,
+            part.stop - part.start - reach,
+            highest,
+            search_all,
+        )
+        local_peak, global_peak = max(local_peak, found[0]), max(global_peak, found[1])
+    return local_peak, global_peak
 
 
 def _peaks_of(volume: Volume, mask: NDArray[np.bool_], search_all: bool) -> tuple[float, float]:

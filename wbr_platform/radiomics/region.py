@@ -43,7 +43,7 @@ class Region:
     share their axes (z, y, x). Voxels beyond the image are NaN. ``spacing`` in mm.
     """
 
-    image: NDArray[np.float64]
+    image: NDArray[np.floating[Any]]
     morphological_mask: NDArray[np.bool_]
     intensity_mask: NDArray[np.bool_]
     spacing: Spacing
@@ -51,7 +51,7 @@ class Region:
     @property
     def intensities(self) -> NDArray[np.float64]:
         """The intensities (n,) of the intensity mask."""
-        return self.image[self.intensity_mask]
+        return self.image[self.intensity_mask].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class RegionSource:
         ]
         image = cut_padded(self._image, (on_window[0], on_window[1], on_window[2]), np.nan)
         mask = np.pad(mask[inner], [(m, m) for m in self._margin])
-        return resegmented(image.astype(np.float64), mask, self.spacing, self._policy)
+        return resegmented(image, mask, self.spacing, self._policy)
 
     def _membership(self, label: int, old_box: Box) -> tuple[NDArray[np.bool_], Box]:
         """The label's mask on the new grid, and the box of that grid which it fills."""
@@ -199,10 +199,13 @@ def policy_grid(geometry: Geometry, policy: Policy) -> Geometry:
 
 
 def resegmented(
-    image: NDArray[np.float64], mask: NDArray[np.bool_], spacing: Spacing, policy: Policy
+    image: NDArray[np.floating[Any]],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    policy: Policy,
 ) -> Region | Reason:
     """A region with its intensity mask: the range and the outlier limits both hold (IBSI IF9H)."""
-    intensities = image[mask]
+    intensities = image[mask].astype(np.float64)
     if not np.isfinite(intensities).all():
         return Reason.NOT_FINITE_INTENSITY
     low, high = policy.resegmentation_range or (-np.inf, np.inf)

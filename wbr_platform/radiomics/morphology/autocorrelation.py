@@ -6,6 +6,8 @@ theorem gives for the whole box at once; no pair is sampled.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -16,7 +18,10 @@ Spacing = tuple[float, float, float]
 
 
 def autocorrelation_features(
-    image: NDArray[np.float64], mask: NDArray[np.bool_], spacing: Spacing, box_limit: int
+    image: NDArray[np.floating[Any]],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    box_limit: int,
 ) -> Values:
     """Both measures over the intensity mask (z, y, x) of an image; distances in mm.
 
@@ -26,7 +31,7 @@ def autocorrelation_features(
         return _both(Reason.REGION_TOO_SMALL)
     if mask.size > box_limit:
         return _both(Reason.REGION_TOO_LARGE)
-    intensities = image[mask]
+    intensities = image[mask].astype(np.float64)
     if intensities.min() == intensities.max():
         return _both(Reason.FLAT_REGION)
     number = len(intensities)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
@@ -11,6 +10,7 @@ from wbr_platform.radiomics.crop import occupied_box
 from wbr_platform.radiomics.morphology.autocorrelation import autocorrelation_features
 from wbr_platform.radiomics.morphology.ellipsoid import ellipsoid_area, ellipsoid_volume
 from wbr_platform.radiomics.morphology.mesh import Mesh, surface_mesh
+from wbr_platform.radiomics.morphology.moments import centre, sample_covariance
 from wbr_platform.radiomics.reasons import Reason, Values, ratio
 from wbr_platform.radiomics.region import Region
 
@@ -73,11 +73,12 @@ def _hull(mesh: Mesh) -> Values:
 
 def _axes(region: Region, mesh: Mesh) -> Values:
     """Principal axes of the voxel centres, and the ellipsoid that has them."""
-    points = np.argwhere(region.morphological_mask) * np.asarray(region.spacing)
-    if len(points) < 2:
+    mask = region.morphological_mask
+    if np.count_nonzero(mask) < 2:
         return dict.fromkeys(_AXES, Reason.DEGENERATE_SHAPE)
     # IBSI's consensus rests on the sample covariance (division by n - 1).
-    eigenvalues = np.linalg.eigvalsh(np.cov(points.T))
+    covariance = sample_covariance(mask) * np.outer(region.spacing, region.spacing)
+    eigenvalues = np.linalg.eigvalsh(covariance)
     # Rounding leaves traces where the voxels lie in a plane or on a line.
     eigenvalues[eigenvalues < 1e-12 * max(eigenvalues[2], 1.0)] = 0.0
     least, minor, major = 4 * np.sqrt(eigenvalues)
@@ -108,14 +109,8 @@ def _bounding_box(region: Region, mesh: Mesh) -> Values:
 
 def _centre_of_mass_shift(region: Region) -> float | Reason:
     """Distance (mm) between the mask's centre and the intensities' centre of mass."""
-    weights = region.intensities
-    total = float(weights.sum())
-    if total == 0:
+    if float(region.intensities.sum()) == 0:
         return Reason.ZERO_DENOMINATOR
-    shape = np.argwhere(region.morphological_mask).mean(axis=0)
-    mass = weights @ np.argwhere(region.intensity_mask) / total
-    return _length((shape - mass) * np.asarray(region.spacing))
-
-
-def _length(vector: NDArray[np.float64]) -> float:
-    return float(np.linalg.norm(vector))
+    weights = np.where(region.intensity_mask, region.image, 0.0)
+    shift = (centre(region.morphological_mask) - centre(weights)) * np.asarray(region.spacing)
+    return float(np.linalg.norm(shift))

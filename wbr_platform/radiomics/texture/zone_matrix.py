@@ -60,19 +60,20 @@ def _find_zones(
     zone_levels = np.empty(number, dtype=np.int64)
     sizes = np.zeros(number, dtype=np.int64)
     shortest = np.empty(number, dtype=np.int64)
-    index = np.empty(end - begin, dtype=np.int32)
     found = 0
     for p in range(begin, end):
         if flat[p] == 0:
             continue
-        # A root precedes its zone's other voxels, so that its index is known.
-        root = _root(parents, p - begin)
-        if root == p - begin:
-            index[root] = found
-            zone_levels[found] = flat[p]
-            shortest[found] = flat_distances[p]
+        # A parent precedes its voxels in the raster: its zone is known, as -1 - zone.
+        parent = parents[p - begin]
+        if parent == p - begin:
+            zone = found
+            zone_levels[zone] = flat[p]
+            shortest[zone] = flat_distances[p]
             found += 1
-        zone = index[root]
+        else:
+            zone = -1 - parents[parent]
+        parents[p - begin] = -1 - zone
         sizes[zone] += 1
         shortest[zone] = min(shortest[zone], flat_distances[p])
     return zone_levels, sizes, shortest
