@@ -1,0 +1,1 @@
+"""Adapters of other radiomics programs, for comparison; each needs its own package."""
