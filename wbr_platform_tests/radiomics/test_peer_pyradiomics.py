@@ -1,4 +1,4 @@
-"""Our features against PyRadiomics' on random regions; its documented deviations are checked too."""
+"""Our features against PyRadiomics' on random regions, but for its documented deviations."""
 
 from __future__ import annotations
 
