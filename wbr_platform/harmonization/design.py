@@ -124,6 +124,20 @@ def batch_labels(batch: ArrayLike | pl.Series, rows: int) -> NDArray[np.str_]:
     return np.array([str(value) for value in values], dtype=np.str_)
 
 
+def one_tissue(tissue: ArrayLike | str | None) -> str | None:
+    """The tissue of all patients, a name or one name a patient; Refusal MIXED_TISSUES."""
+    if tissue is None or isinstance(tissue, str):
+        return tissue
+    names = sorted({str(name) for name in np.asarray(tissue, object).ravel().tolist()})
+    if len(names) > 1:
+        raise Refusal(
+            "MIXED_TISSUES",
+            f"the table mixes {len(names)} tissues, and scanner effects differ between tissues",
+            "fit each tissue on its own",
+        )
+    return names[0] if names else None
+
+
 def is_singular(design: NDArray[np.float64]) -> bool:
     """Whether the columns of ``design`` (rows, columns) are linearly dependent."""
     lengths = np.linalg.norm(design, axis=0)

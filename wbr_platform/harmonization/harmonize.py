@@ -20,6 +20,7 @@ from wbr_platform.harmonization.eligibility import (
     study_reasons,
 )
 from wbr_platform.harmonization.estimates import ComBatEstimates
+from wbr_platform.harmonization.log_rule import LogRule
 from wbr_platform.ledger import LedgerRow, data_hash, ledger_row
 from wbr_platform.refusal import Refusal
 
@@ -57,13 +58,19 @@ def harmonize_features(
     minimum_per_batch: int = DEFAULT_MINIMUM_PER_BATCH,
     empirical_bayes: EmpiricalBayes = "parametric",
     reference_batch: str | None = None,
+    mean_only: bool = False,
+    log: LogRule = "skewed",
+    n_boot: int = 0,
+    seed: int = 0,
 ) -> Harmonization:
     """Harmonise ``features`` within each kind × region × modality × policy (× family).
 
     ``features`` has the columns study_key, kind, region, modality, policy, feature, value, batch,
     and may have ``family`` (a fit for each feature family). ``covariates`` has study_key and the
     columns whose effect is to be kept: composition of the batches, never the outcome. Of lesions
-    only the largest (``L01``) and the whole tumour burden are harmonised: one value a study.
+    only the largest (``L01``) and the whole tumour burden are harmonised: one value a study. The
+    options are those of :class:`~wbr_platform.harmonization.combat.ComBat`; skewed features are
+    harmonised as logarithms.
 
     A value that is not harmonised has a null ``harmonized_value`` and a reason: BATCH_TOO_SMALL,
     ONE_BATCH, NOT_ENOUGH_PATIENTS, CONSTANT, CONSTANT_IN_BATCH, MISSING_VALUE,
@@ -80,6 +87,10 @@ def harmonize_features(
         "minimum_per_batch": minimum_per_batch,
         "empirical_bayes": empirical_bayes,
         "reference_batch": reference_batch,
+        "mean_only": mean_only,
+        "log": log if isinstance(log, str) else sorted(log),
+        "n_boot": n_boot,
+        "seed": seed,
     }
     parts: list[pl.DataFrame] = []
     ledger: list[LedgerRow] = []
@@ -162,7 +173,9 @@ def _harmonize_group(
     harmonized: pl.DataFrame | None = None
     refusal: Refusal | None = None
     try:
-        harmonized, estimates = _fit(entered, names, covariates, reasons, options)
+        harmonized, estimates = _fit(
+            entered, names, covariates, reasons, options, f"{group['kind']}/{group['region']}"
+        )
     except Refusal as caught:
         refusal = caught
     part = _assemble(rows, reasons, harmonized, estimates, refusal)
@@ -185,6 +198,7 @@ def _fit(
     covariates: pl.DataFrame | None,
     reasons: pl.DataFrame,
     options: Mapping[str, Any],
+    tissue: str,
 ) -> tuple[pl.DataFrame, ComBatEstimates]:
     """Harmonised values in the wide layout, and the estimates; Refusal when there is no fit."""
     if entered.is_empty():
@@ -204,10 +218,16 @@ def _fit(
             f"{entered.height} patients for {parameters} batches and covariates",
         )
     values = entered.select(names)
-    combat = ComBat(**options).fit(values, batch=entered["batch"], covariates=design)
+    combat = ComBat(**{**options, "log": _log_rule(options["log"], names)})
+    combat.fit(values, batch=entered["batch"], covariates=design, tissue=tissue)
     result = combat.transform(values, batch=entered["batch"], covariates=design)
     frame = pl.DataFrame(result, schema=list(names)).with_columns(entered["study_key"])
     return frame, combat.estimates_
+
+
+def _log_rule(rule: LogRule, names: Sequence[str]) -> LogRule:
+    """Named features, those of this tissue alone."""
+    return rule if isinstance(rule, str) else [name for name in rule if name in names]
 
 
 def _assemble(
@@ -260,6 +280,8 @@ def _sentence(
         f"Harmonised {harmonized} of {len(estimates.features)} features of {sum(sizes)} patients "
         f"from {len(sizes)} batches (smallest {min(sizes)})."
     )
+    if any(estimates.logged):
+        text += f" {sum(estimates.logged)} features as logarithms."
     if min(sizes) < COMFORTABLE_PER_BATCH:
         text += (
             f" Warning: fewer than {COMFORTABLE_PER_BATCH} patients in a batch; the estimates of "
