@@ -44,5 +44,13 @@ test-quick: $(VENV)/.installed-test
 test: lint
 	$(BIN)/python -m pytest -n 2 -m "not peer"
 
+# The validation pages need the reference data (WBR_REFERENCE_DATA).
+docs: install
+	$(BIN)/python -m wbr_platform.documentation docs
+	$(BIN)/python -m wbr_platform.validation.readme_table README.md
+	for name in suv ibsi sts; do \
+		$(BIN)/wbr validate $$name --markdown docs/validation_$$name.md > /dev/null || true; \
+	done
+
 clean:
 	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

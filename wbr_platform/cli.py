@@ -10,11 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from wbr_platform import __version__
@@ -97,8 +104,8 @@ class Scale(StrEnum):
     clinical = "clinical"
 
 
-def _settings(store: Path | None = None, vault: Path | None = None, **more: object) -> Settings:
-    given = {"store": store, "vault": vault, **more}
+def _settings(store: Path | None = None, vault: Path | None = None, **more: Any) -> Settings:
+    given: dict[str, Any] = {"store": store, "vault": vault, **more}
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -126,7 +133,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(name: str, done: int, total: int) -> None:
             if name not in tasks:
@@ -281,8 +288,8 @@ def sql(
     `wbr sql "SELECT * FROM metadata.columns"` lists every table and column with its meaning.
     """
     from wbr_platform.store.files import Store
+    from wbr_platform.store.rendering import render
     from wbr_platform.store.warehouse import query as ask
-    from wbr_platform.store.warehouse import render
 
     if output_format is TableFormat.parquet and output is None and sys.stdout.isatty():
         raise typer.BadParameter("parquet is not for a terminal: give --output FILE")

@@ -125,11 +125,10 @@ def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """One line for each failed study, step and asset check."""
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
-        told = (
-            failure.user_failure_data.metadata.get("causes") if failure.user_failure_data else None
-        )
-        if told is not None:
-            yield from (str(cause) for cause in told.value)
+        raised = failure.user_failure_data
+        told = raised.metadata.get("causes") if raised else None
+        if isinstance(told, dg.JsonMetadataValue) and isinstance(told.value, list):
+            yield from map(str, told.value)
         elif failure.error is not None:
             yield f"{event.step_key}: {failure.error.message.strip()}"
     for check in result.get_asset_check_evaluations():

@@ -6,14 +6,17 @@ python -m wbr_platform.orchestration.lineage_picture docs/lineage.svg
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
 
 from wbr_platform.orchestration.build import build_definitions
+from wbr_platform.orchestration.warehouse import cohort_models
 from wbr_platform.settings import Settings
+from wbr_platform.store.sql_models import SqlProject, default_models_folder
 
-COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 236, 44, 196, 30, 24
+COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 226, 66, 212, 30, 20
 COLOURS = {
     "ingest": "#dbeafe",
     "segmentation": "#dcfce7",
@@ -26,85 +29,83 @@ COLOURS = {
 
 
 def lineage(settings: Settings) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Each asset's group, and each asset's upstream assets; SQL models count as one node."""
+    """Each asset's group and its upstream assets; SQL models count as two nodes."""
+    late = cohort_models(SqlProject.load(default_models_folder()))
     groups: dict[str, str] = {}
     upstream: dict[str, set[str]] = {}
     graph = build_definitions(settings).resolve_asset_graph()
-    for key in graph.get_all_asset_keys():
+    for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)
-        name = _shown(key.path)
+        name = _shown(key.path, late)
         groups[name] = str(node.group_name)
         found = upstream.setdefault(name, set())
-        found.update(_shown(parent.path) for parent in node.parent_keys)
+        found.update(_shown(parent.path, late) for parent in node.parent_keys)
         found.discard(name)
-    return groups, {name: tuple(sorted(parents)) for name, parents in upstream.items()}
+    return groups, {name: tuple(sorted(upstream[name])) for name in sorted(upstream)}
 
 
-def _shown(path: Sequence[str]) -> str:
+def _shown(path: Sequence[str], late: Collection[str]) -> str:
     if path[0] == "warehouse":
-        return "marts" if path[1].startswith("mart_") else "staging"
+        return "SQL models: cohort" if path[1] in late else "SQL models: studies"
     return "/".join(path)
 
 
 def levels(upstream: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Column of each node: one more than its rightmost parent; loops between models are cut."""
+    """Row of each node: one below its lowest parent."""
+    order = TopologicalSorter(upstream).static_order()
     level: dict[str, int] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> int:
-        if name not in level:
-            parents = [p for p in upstream[name] if p not in path]
-            level[name] = 1 + max((visit(p, (*path, name)) for p in parents), default=-1)
-        return level[name]
-
-    for name in sorted(upstream):
-        visit(name, ())
+    for name in order:
+        level[name] = 1 + max((level[parent] for parent in upstream[name]), default=-1)
     return level
 
 
 def draw(groups: Mapping[str, str], upstream: Mapping[str, Sequence[str]]) -> str:
-    """The graph as SVG, left to right."""
+    """The graph as SVG, from the top down."""
     level = levels(upstream)
-    columns: dict[int, list[str]] = {}
+    rows: dict[int, list[str]] = {}
     for name in sorted(groups, key=lambda n: (list(COLOURS).index(groups[n]), n)):
-        columns.setdefault(level[name], []).append(name)
-    tallest = max(len(names) for names in columns.values())
+        rows.setdefault(level[name], []).append(name)
+    widest = max(len(names) for names in rows.values())
     place = {}
-    for column, names in columns.items():
-        top = MARGIN + (tallest - len(names)) * ROW / 2
-        for row, name in enumerate(names):
-            place[name] = (MARGIN + column * COLUMN, top + row * ROW)
-    width = 2 * MARGIN + (max(columns) + 1) * COLUMN - (COLUMN - WIDTH)
-    height = 2 * MARGIN + tallest * ROW + 26
+    for row, names in rows.items():
+        left = MARGIN + (widest - len(names)) * COLUMN / 2
+        for column, name in enumerate(names):
+            place[name] = (left + column * COLUMN, MARGIN + row * ROW)
+    width = 2 * MARGIN + widest * COLUMN - (COLUMN - WIDTH)
+    height = 2 * MARGIN + (max(rows) + 1) * ROW
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="Helvetica, Arial, sans-serif" font-size="12" role="img">',
+        'font-family="Helvetica, Arial, sans-serif" font-size="13" role="img">',
         "<title>Assets of the platform, from export to report</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for name, parents in upstream.items():
         parts += [_edge(place[parent], place[name]) for parent in parents]
-    for name, (x, y) in place.items():
-        parts.append(
-            f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
-            f'fill="{COLOURS[groups[name]]}" stroke="#64748b"/>'
-            f'<text x="{x + WIDTH / 2}" y="{y + HEIGHT / 2 + 4}" text-anchor="middle" '
-            f'fill="#0f172a">{escape(name)}</text>'
-        )
+    parts += [_node(name, groups[name], *place[name]) for name in place]
     for number, (group, colour) in enumerate(COLOURS.items()):
         x = MARGIN + number * 120
         parts.append(
-            f'<rect x="{x}" y="{height - 30}" width="14" height="14" fill="{colour}" '
-            f'stroke="#64748b"/><text x="{x + 20}" y="{height - 19}">{group}</text>'
+            f'<rect x="{x}" y="{height - 26}" width="14" height="14" fill="{colour}" '
+            f'stroke="#64748b"/><text x="{x + 20}" y="{height - 14}">{group}</text>'
         )
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
-    x0, y0 = start[0] + WIDTH, start[1] + HEIGHT / 2
-    x1, y1 = end[0], end[1] + HEIGHT / 2
-    bend = (x1 - x0) / 2 if x1 > x0 else 60
+def _node(name: str, group: str, x: float, y: float) -> str:
     return (
-        f'<path d="M{x0} {y0} C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}" fill="none" '
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
+        f'fill="{COLOURS[group]}" stroke="#64748b"/>'
+        f'<text x="{x + WIDTH / 2}" y="{y + HEIGHT / 2 + 5}" text-anchor="middle" '
+        f'fill="#0f172a">{escape(name)}</text>'
+    )
+
+
+def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
+    x0, y0 = start[0] + WIDTH / 2, start[1] + HEIGHT
+    x1, y1 = end[0] + WIDTH / 2, end[1]
+    bend = (y1 - y0) / 2
+    return (
+        f'<path d="M{x0} {y0} C{x0} {y0 + bend} {x1} {y1 - bend} {x1} {y1}" fill="none" '
         'stroke="#94a3b8" stroke-width="1.1"/>'
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def _sizes(mask: NDArray[np.bool_]) -> list[int]:
     return [side.stop - side.start for side in occupied_box(mask)]
 
 
-def _intensities(prefix: str, step: str, values: NDArray[np.float64]) -> dict[str, float]:
+def _intensities(prefix: str, step: str, values: NDArray[np.floating[Any]]) -> dict[str, float]:
     return {
         f"{prefix}mean_int_{step}": float(values.mean()),
         f"{prefix}min_int_{step}": float(values.min()),

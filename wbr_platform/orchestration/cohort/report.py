@@ -1,5 +1,7 @@
 """The cohort page."""
 
+from typing import Any
+
 import dagster as dg
 
 from wbr_platform.orchestration.cohort.shared import OWNERS, model
@@ -37,7 +39,7 @@ TABLES = (
 def cohort_report_asset(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """Made from the published warehouse, so that page and SQL say the same."""
     store = Store(settings.store)
-    frames = {name: query(store, f"SELECT * FROM raw.{name}") for name in TABLES}
+    frames: dict[str, Any] = {name: query(store, f"SELECT * FROM raw.{name}") for name in TABLES}
     publication = query(store, "SELECT * FROM metadata.publication").row(0, named=True)
     links = {
         key: f"studies/{key}.html"

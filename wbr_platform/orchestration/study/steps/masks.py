@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from typing import Any
 
-from wbr_platform.imaging import LabelMap
+from wbr_platform.imaging import NamedMask
 from wbr_platform.imaging.nifti import read_labelmap, write_labelmap
 from wbr_platform.imaging.pictures import whole_body_picture
 from wbr_platform.orchestration.study.mask_files import read_masks
@@ -57,21 +58,25 @@ def segment(study: StudyWorkspace, algorithm: str) -> StepResult:
     if not available.ok:
         raise Refusal("SEGMENTER_UNAVAILABLE", f"{algorithm} cannot run: {available.reason}")
     pet, ct = study.pet(), study.ct()
-    masks = ()
+    masks: tuple[NamedMask, ...] = ()
     if study.done("imported_masks"):
         masks = read_masks(study.store.study_folder(study.study_key, "imported_masks"))
     organs = primary_organs(study) if segmenter.target == "lesions" else None
     inputs = SegmentationInputs(pet, ct, masks, organs.labelmap if organs else None)
     segmentation = segmenter.segment(inputs)
     write_segmentation(segmentation, study)
-    metadata = {
+    metadata: dict[str, Any] = {
         "regions": len(segmentation.labelmap.labels),
         "voxels": int((segmentation.labelmap.array > 0).sum()),
         "notes": list(segmentation.notes),
     }
     if pet is not None and segmentation.grid == "pet":
-        shown: dict[str, LabelMap] = {segmenter.target: segmentation.labelmap}
-        metadata["picture"] = whole_body_picture(pet, **shown)
+        drawn = segmentation.labelmap
+        metadata["picture"] = (
+            whole_body_picture(pet, organs=drawn)
+            if segmenter.target == "organs"
+            else whole_body_picture(pet, lesions=drawn)
+        )
     return StepResult(metadata)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wbr_platform.imaging import Volume
 from wbr_platform.imaging.nifti import write_labelmap
 from wbr_platform.orchestration.study.step import StepResult, StudyStep
 from wbr_platform.orchestration.study.steps.masks import (
@@ -13,13 +14,14 @@ from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.agreement import agreement_table
 from wbr_platform.segmentation.regions import build_regions
+from wbr_platform.segmentation.segmenter import Grid
 from wbr_platform.settings import Settings
 
 
 def regions(study: StudyWorkspace) -> StepResult:
     """Organs, lesions, organs without lesions and the whole burden, on the PET and CT grids."""
     organs, lesions = primary_organs(study), all_lesions(study)
-    grids = {"pet": study.pet(), "ct": study.ct()}
+    grids: dict[Grid, Volume | None] = {"pet": study.pet(), "ct": study.ct()}
     present = {name: volume.geometry for name, volume in grids.items() if volume is not None}
     if not present:
         raise Refusal("NO_IMAGE", "neither a PET nor a CT could be read")
