@@ -12,22 +12,31 @@ COHORT_JOB = "refresh_cohort"
 
 
 def build_jobs(study_assets: dg.AssetsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Jobs by selection; what is neither ingest nor study level belongs to the cohort."""
+    """Jobs by selection; what is neither ingest nor study level belongs to the cohort.
+
+    Their steps are short or run many studies in workers of their own: a process for each step would
+    cost more than it gives.
+    """
     ingest = dg.AssetSelection.assets("export_inventory")
     studies = dg.AssetSelection.assets(study_assets)
     return [
         dg.define_asset_job(
-            INGEST_JOB, selection=ingest, description="Read exports and register their studies."
+            INGEST_JOB,
+            selection=ingest,
+            executor_def=dg.in_process_executor,
+            description="Read exports and register their studies.",
         ),
         dg.define_asset_job(
             STUDY_JOB,
             selection=studies,
             partitions_def=STUDIES,
+            executor_def=dg.in_process_executor,
             description="From export to study page, for any number of studies in one run.",
         ),
         dg.define_asset_job(
             COHORT_JOB,
             selection=dg.AssetSelection.all() - ingest - studies,
+            executor_def=dg.in_process_executor,
             description="Publish the warehouse, run the cohort's statistics, write its report.",
         ),
     ]
