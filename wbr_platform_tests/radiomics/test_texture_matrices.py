@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from wbr_platform.radiomics.texture.glcm_matrix import cooccurrences
-from wbr_platform.radiomics.texture.glrlm_matrix import runs
 from wbr_platform.radiomics.texture.grid import LevelBox
 from wbr_platform.radiomics.texture.neighbourhood_matrix import neighbourhood_counts
-from wbr_platform.radiomics.texture.zone_matrix import border_distances, zones
+from wbr_platform.radiomics.texture.scan import texture_counts
+from wbr_platform.radiomics.texture.zone_matrix import border_distances
 
 CASES = {
     "seed": st.integers(0, 2**20),
@@ -76,7 +76,10 @@ def test_runs_cover_every_voxel_once_in_each_direction(
     seed: int, shape: tuple[int, int, int], highest: int, in_plane: bool
 ) -> None:
     box, levels = box_of(seed, shape, highest)
-    counts = runs(box, box.whole, in_plane)
+    found = texture_counts(box, box.whole, in_plane)
+    counts = found.runs
+    assert found.longest.max() == counts.shape[2] - 1
+    assert [direction.any(axis=0).nonzero()[0].max() for direction in counts] == list(found.longest)
     lengths = np.arange(counts.shape[2])
     for direction in counts:
         of_each_level = (direction * lengths).sum(axis=1)[1:]
@@ -116,7 +119,7 @@ def test_zones_and_their_distances(
             (level, int((labels == zone).sum()), int(layers[labels == zone].min()))
             for zone in range(1, number + 1)
         ]
-    found = zones(box, box.whole, in_plane, distances)
+    found = texture_counts(box, box.whole, in_plane, distances=distances).zones
     items = zip(found.levels.tolist(), found.sizes.tolist(), found.distances.tolist(), strict=True)
     assert sorted(items) == sorted(expected)
 
@@ -146,6 +149,21 @@ def test_neighbourhoods(
     np.testing.assert_array_equal(found.voxels, voxels)
     np.testing.assert_allclose(found.differences, differences, atol=1e-12)
     np.testing.assert_array_equal(found.dependences, dependences)
+
+
+@settings(max_examples=20, deadline=None)
+@given(**CASES, coarseness=st.integers(0, 2))
+def test_one_pass_gives_what_each_matrix_gives_alone(
+    seed: int, shape: tuple[int, int, int], highest: int, in_plane: bool, coarseness: int
+) -> None:
+    box, _ = box_of(seed, shape, highest)
+    slab = (1, 2) if in_plane else box.whole
+    found = texture_counts(box, slab, in_plane, coarseness)
+    np.testing.assert_array_equal(found.pairs, cooccurrences(box, slab, in_plane, 1))
+    alone = neighbourhood_counts(box, slab, in_plane, 1, coarseness)
+    np.testing.assert_array_equal(found.neighbourhoods.voxels, alone.voxels)
+    np.testing.assert_allclose(found.neighbourhoods.differences, alone.differences, atol=1e-12)
+    np.testing.assert_array_equal(found.neighbourhoods.dependences, alone.dependences)
 
 
 def test_slabs_are_the_slices_with_a_voxel() -> None:

@@ -53,6 +53,9 @@ def _features(counts: Any, out: Any) -> None:
     for i in range(number):
         for j in range(number):
             pairs += counts[i, j]
+    if pairs == 0.0:
+        out[:] = np.nan
+        return
     marginal, summed, differing = np.zeros(number), np.zeros(2 * number + 1), np.zeros(number)
     highest, energy, entropy, product = 0.0, 0.0, 0.0, 0.0
     for i in range(number):
@@ -108,13 +111,17 @@ def _features(counts: Any, out: Any) -> None:
     out[23] = np.nan if flat else -gain / marginal_entropy
 
 
-def glcm_features(counts: NDArray[np.int64], _voxels: int) -> NDArray[np.float64] | None:
-    """The features of one matrix of counts (i, j), made symmetric; None when it holds no pair.
+@njit(cache=True, nogil=True)
+def _table(counts: Any) -> Any:
+    table = np.empty((counts.shape[0], 25))
+    for d in range(counts.shape[0]):
+        _features(counts[d], table[d])
+    return table
 
-    NaN where the formula divides nought by nought (one grey level only).
+
+def glcm_features(counts: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """The features (matrix, 25) of matrices of counts (matrix, i, j), each made symmetric.
+
+    NaN where the formula divides nought by nought: a matrix without any pair, or with one level.
     """
-    if not counts.any():
-        return None
-    out = np.empty(len(NAMES))
-    _features(counts, out)
-    return out
+    return np.asarray(_table(counts))

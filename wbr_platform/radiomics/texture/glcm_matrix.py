@@ -1,4 +1,7 @@
-"""Grey level co-occurrence matrix (IBSI LFYI)."""
+"""Grey level co-occurrence matrix (IBSI LFYI) for any distance.
+
+The common distance of one comes out of :mod:`.scan` with the other matrices.
+"""
 
 from __future__ import annotations
 

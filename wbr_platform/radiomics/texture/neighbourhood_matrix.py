@@ -1,4 +1,7 @@
-"""Each voxel against its neighbourhood: NGTDM (IBSI IPET) and NGLDM (IBSI REK0)."""
+"""Each voxel against its neighbourhood: NGTDM (IBSI IPET) and NGLDM (IBSI REK0).
+
+For any Chebyshev distance; the common distance of one comes out of :mod:`.scan` with the rest.
+"""
 
 from __future__ import annotations
 

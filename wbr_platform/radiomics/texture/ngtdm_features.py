@@ -36,15 +36,15 @@ def _features(levels: Any, counts: Any, differences: Any, out: Any) -> None:
 
 def ngtdm_features(
     voxels: NDArray[np.float64], differences: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """The five features of a matrix (level,); None when no voxel has a neighbour.
+) -> NDArray[np.float64]:
+    """The five features of a matrix (level,); all NaN when no voxel has a neighbour.
 
     NaN where the formula divides by nought (one grey level). The manual proposes stand-in numbers
     there (a coarseness of a million); a number that is none is not given here.
     """
     levels = np.flatnonzero(voxels)
     if not len(levels):
-        return None
+        return np.full(len(NAMES), np.nan)
     out = np.empty(len(NAMES))
     _features(levels.astype(np.float64), voxels[levels], differences[levels], out)
     return out

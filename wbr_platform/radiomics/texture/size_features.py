@@ -6,7 +6,6 @@ run's length, the zone's size, its distance to the border, or the number of depe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,85 +32,120 @@ NGLDM_NAMES = (
 )
 
 
-@dataclass(frozen=True)
-class SizeCounts:
-    """The elements of a matrix that are not nought: level, size, count, each (n,)."""
-
-    levels: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    @classmethod
-    def of_dense(cls, matrix: NDArray[np.int64]) -> SizeCounts:
-        """Of a matrix of counts (level, size)."""
-        levels, sizes = np.nonzero(matrix)
-        return cls(levels, sizes, matrix[levels, sizes])
-
-    @classmethod
-    def of_items(cls, levels: NDArray[np.int64], sizes: NDArray[np.int64]) -> SizeCounts:
-        """Of a list of items, each with its level and size."""
-        keys, counts = np.unique(levels << 40 | sizes, return_counts=True)
-        return cls(keys >> 40, keys & ((1 << 40) - 1), counts.astype(np.int64))
+@njit(cache=True, nogil=True)
+def _add_item(i: float, j: float, count: float, out: Any) -> None:
+    """What one element of a matrix adds to the sums 0 to 7 and 15 to 18."""
+    i2, j2 = i * i, j * j
+    out[0] += count / j2
+    out[1] += count * j2
+    out[2] += count / i2
+    out[3] += count * i2
+    out[4] += count / (i2 * j2)
+    out[5] += count * i2 / j2
+    out[6] += count * j2 / i2
+    out[7] += count * i2 * j2
+    out[13] += count * i
+    out[14] += count * j
+    out[15] += count * np.log2(count)
+    out[16] += count * count
 
 
 @njit(cache=True, nogil=True)
-def _features(levels: Any, sizes: Any, counts: Any, voxels: float, out: Any) -> None:
-    by_level = np.zeros(levels.max() + 1)
-    by_size = np.zeros(
-        len(sizes)
-    )  # sizes can be huge: summed over equal ones, sorted by the caller
-    total = 0.0
-    for k in range(len(counts)):
-        total += counts[k]
-    out[:] = 0.0
-    mean_level, mean_size = 0.0, 0.0
-    for k in range(len(counts)):
-        i, j, p = float(levels[k]), float(sizes[k]), counts[k] / total
-        i2, j2 = i * i, j * j
-        out[0] += p / j2
-        out[1] += p * j2
-        out[2] += p / i2
-        out[3] += p * i2
-        out[4] += p / (i2 * j2)
-        out[5] += p * i2 / j2
-        out[6] += p * j2 / i2
-        out[7] += p * i2 * j2
-        mean_level += p * i
-        mean_size += p * j
-        out[15] -= p * np.log2(p)
-        out[16] += p * p
-        by_level[levels[k]] += counts[k]
-    for count in by_level:
-        out[8] += count * count
-    rank, previous = -1, -1
-    for k in np.argsort(sizes):
-        if sizes[k] != previous:
-            rank, previous = rank + 1, sizes[k]
-        by_size[rank] += counts[k]
-    for count in by_size:
-        out[10] += count * count
-    for k in range(len(counts)):
-        p = counts[k] / total
-        out[13] += p * (levels[k] - mean_level) ** 2
-        out[14] += p * (sizes[k] - mean_size) ** 2
+def _finish(total: float, voxels: float, out: Any) -> None:
+    """From sums over counts to features; 8, 10 hold the squared marginals, 13, 14 first moments."""
+    for k in range(8):
+        out[k] /= total
     out[9], out[11] = out[8] / (total * total), out[10] / (total * total)
     out[8], out[10] = out[8] / total, out[10] / total
     out[12] = total / voxels
+    # Entropy of p = count / total: log2(total) - Σ count·log2(count) / total.
+    out[15] = max(np.log2(total) - out[15] / total, 0.0)
+    out[16] /= total * total
 
 
-def size_features(matrix: SizeCounts, voxels: int) -> NDArray[np.float64] | None:
-    """The 17 features of one matrix; None when it is empty.
+@njit(cache=True, nogil=True)
+def _dense(counts: Any, longest: int, voxels: float, out: Any) -> None:
+    """Features of a matrix of counts (level, size), its rows and columns 0 being empty."""
+    by_level, by_size = np.zeros(counts.shape[0]), np.zeros(longest + 1)
+    out[:] = 0.0
+    for level in range(1, counts.shape[0]):
+        for size in range(1, longest + 1):
+            count = np.float64(counts[level, size])
+            if count > 0.0:
+                by_level[level] += count
+                by_size[size] += count
+                _add_item(float(level), float(size), count, out)
+    total = by_level.sum()
+    if total == 0.0:
+        out[:] = np.nan
+        return
+    mean_level, mean_size = out[13] / total, out[14] / total
+    out[13], out[14] = 0.0, 0.0
+    for level in range(1, counts.shape[0]):
+        out[8] += by_level[level] ** 2
+        out[13] += by_level[level] / total * (level - mean_level) ** 2
+    for size in range(1, longest + 1):
+        out[10] += by_size[size] ** 2
+        out[14] += by_size[size] / total * (size - mean_size) ** 2
+    _finish(total, voxels, out)
+
+
+@njit(cache=True, nogil=True)
+def _sparse(keys: Any, highest: int, voxels: float, out: Any) -> None:
+    """Features of items whose keys (size << 16 | level) are in ascending order."""
+    by_level = np.zeros(highest + 1)
+    out[:] = 0.0
+    total = float(len(keys))
+    mean_size = 0.0
+    for key in keys:
+        mean_size += (key >> 16) / total
+    start, size_start = 0, 0
+    for k in range(1, len(keys) + 1):
+        if k < len(keys) and keys[k] == keys[start]:
+            continue
+        level, size, count = keys[start] & 0xFFFF, keys[start] >> 16, float(k - start)
+        by_level[level] += count
+        _add_item(float(level), float(size), count, out)
+        start = k
+        if k == len(keys) or keys[k] >> 16 != size:
+            out[10] += float(k - size_start) ** 2
+            out[17] += (k - size_start) / total * (size - mean_size) ** 2
+            size_start = k
+    mean_level = out[13] / total
+    out[13], out[14] = 0.0, out[17]
+    for level in range(1, highest + 1):
+        out[8] += by_level[level] ** 2
+        out[13] += by_level[level] / total * (level - mean_level) ** 2
+    _finish(total, voxels, out)
+
+
+@njit(cache=True, nogil=True)
+def _dense_table(counts: Any, longest: Any, voxels: float) -> Any:
+    table = np.empty((counts.shape[0], 17))
+    for d in range(counts.shape[0]):
+        _dense(counts[d], longest[d], voxels, table[d])
+    return table
+
+
+def matrix_features(
+    counts: NDArray[np.integer[Any]], voxels: int, longest: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """The 17 features (matrix, 17) of matrices of counts (matrix, level, size).
 
     ``voxels`` is the number of voxels that could have given an item (for runs merged over several
-    directions: times the number of directions). The last feature, the energy, is NGLDM's own.
+    directions: times the number of directions); ``longest`` (matrix,) the greatest size with a
+    count, where it is known. An empty matrix has NaN. The last feature, the energy, is NGLDM's own.
     """
-    if not len(matrix.counts):
-        return None
-    out = np.empty(17)
-    _features(matrix.levels, matrix.sizes, matrix.counts, float(voxels), out)
-    return out
+    if longest is None:
+        longest = np.full(len(counts), counts.shape[2] - 1, dtype=np.int64)
+    return np.asarray(_dense_table(counts, longest, float(voxels)))
 
 
-def run_features(counts: NDArray[np.int64], voxels: int) -> NDArray[np.float64] | None:
-    """:func:`size_features` of a dense matrix of runs (level, length)."""
-    return size_features(SizeCounts.of_dense(counts), voxels)
+def item_features(
+    levels: NDArray[np.int64], sizes: NDArray[np.int64], voxels: int
+) -> NDArray[np.float64]:
+    """The 17 features (17,) of items (n,), n at least 1, each with its level and size."""
+    out = np.empty(18)
+    keys = np.sort(sizes << 16 | levels)
+    _sparse(keys, int(levels.max()), float(voxels), out)
+    return out[:17]

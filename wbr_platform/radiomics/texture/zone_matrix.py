@@ -1,4 +1,8 @@
-"""Zones of equal grey level: their sizes (GLSZM, IBSI 9SAK) and distances (GLDZM, IBSI VMDZ)."""
+"""Zones of equal grey level: their sizes (GLSZM, IBSI 9SAK) and distances (GLDZM, IBSI VMDZ).
+
+Zones grow by union-find over the raster: a voxel joins the zones of its equal neighbours behind it.
+A forest is an array that gives each voxel a parent, itself or one earlier in the raster.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wbr_platform.radiomics.texture.grid import LevelBox, directions
+from wbr_platform.radiomics.texture.grid import LevelBox
 
 
 @dataclass(frozen=True)
@@ -22,61 +26,68 @@ class Zones:
 
 
 @njit(cache=True, nogil=True)
-def _root(parents: Any, p: int) -> int:
-    while parents[p] != p:
-        parents[p] = parents[parents[p]]
-        p = parents[p]
-    return p
+def join_zones(parents: Any, root: int, other: int) -> int:
+    """Unite the zone whose root is known with that of a voxel; the root of both."""
+    while True:
+        parent = parents[np.uint64(other)]
+        if parent == other:
+            break
+        grandparent = parents[np.uint64(parent)]
+        parents[np.uint64(other)] = grandparent
+        other = np.int64(grandparent)
+    if other < root:
+        parents[np.uint64(root)] = other
+        return other
+    if root < other:
+        parents[np.uint64(other)] = root
+    return root
 
 
 @njit(cache=True, nogil=True)
-def _find_zones(
-    levels: Any, distances: Any, steps: Any, first: int, last: int, pad: int
+def _collect(
+    flat: Any, flat_distances: Any, with_distances: bool, begin: int, parents: Any
 ) -> tuple[Any, Any, Any]:
-    """Union-find over the raster: a voxel joins the zones of its equal neighbours behind it."""
-    height, width = levels.shape[1], levels.shape[2]
-    flat, flat_distances = levels.ravel(), distances.ravel()
-    begin, end = first * height * width, last * height * width
-    parents = np.empty(end - begin, dtype=np.int32)
+    """List the zones of a forest; turns the parents of roots into their zone's number."""
     number = 0
-    for z in range(first, last):
-        for y in range(pad, height - pad):
-            start = (z * height + y) * width
-            for p in range(start + pad, start + width - pad):
-                level = flat[p]
-                if level == 0:
-                    continue
-                root = p - begin
-                parents[root] = root
-                number += 1
-                for step in steps:
-                    if flat[p - step] == level:
-                        other = _root(parents, p - step - begin)
-                        if other != root:
-                            low, high = min(other, root), max(other, root)
-                            parents[high] = low
-                            root = low
-                            number -= 1
-    zone_levels = np.empty(number, dtype=np.int64)
+    for k in range(len(parents)):
+        if flat[begin + k] != 0 and parents[k] == k:
+            number += 1
+    levels = np.empty(number, dtype=np.int64)
     sizes = np.zeros(number, dtype=np.int64)
-    shortest = np.empty(number, dtype=np.int64)
+    shortest = np.zeros(number, dtype=np.int64)
     found = 0
-    for p in range(begin, end):
-        if flat[p] == 0:
+    for k in range(len(parents)):
+        level = flat[begin + k]
+        if level == 0:
             continue
         # A parent precedes its voxels in the raster: its zone is known, as -1 - zone.
-        parent = parents[p - begin]
-        if parent == p - begin:
+        parent = parents[k]
+        if parent == k:
             zone = found
-            zone_levels[zone] = flat[p]
-            shortest[zone] = flat_distances[p]
+            levels[zone] = level
             found += 1
+            if with_distances:
+                shortest[zone] = flat_distances[begin + k]
         else:
-            zone = -1 - parents[parent]
-        parents[p - begin] = -1 - zone
+            zone = -1 - parents[np.uint64(parent)]
+        parents[k] = -1 - zone
         sizes[zone] += 1
-        shortest[zone] = min(shortest[zone], flat_distances[p])
-    return zone_levels, sizes, shortest
+        if with_distances:
+            shortest[zone] = min(shortest[zone], flat_distances[begin + k])
+    return levels, sizes, shortest
+
+
+def collect_zones(
+    box: LevelBox,
+    slab: tuple[int, int],
+    parents: NDArray[np.int32],
+    distances: NDArray[np.int32] | None,
+) -> Zones:
+    """The zones of a slab from its forest, which is used up."""
+    begin = slab[0] * box.levels.shape[1] * box.levels.shape[2]
+    known = np.zeros(1, dtype=np.int32) if distances is None else distances.ravel()
+    found = _collect(box.levels.ravel(), known, distances is not None, begin, parents)
+    return Zones(*found)
 
 
 @njit(cache=True, nogil=True)
@@ -109,11 +120,3 @@ def border_distances(box: LevelBox, in_plane: bool) -> NDArray[np.int32]:
     ``in_plane`` walks within slices only.
     """
     return np.asarray(_border_distances(box.morphological_mask, in_plane))
-
-
-def zones(
-    box: LevelBox, slab: tuple[int, int], in_plane: bool, distances: NDArray[np.int32]
-) -> Zones:
-    """The zones of a slab: voxels of one level that touch by a face, edge or corner."""
-    steps = directions(box, in_plane)
-    return Zones(*_find_zones(box.levels, distances, steps, *slab, box.pad))
