@@ -7,10 +7,26 @@ from types import MappingProxyType
 
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.imported import ImportedLesions, ImportedOrgans
+from wbr_platform.segmentation.isocontours import A50P, NESTLE, PERCENT_41, PERCENT_50
+from wbr_platform.segmentation.percist import PERCIST
 from wbr_platform.segmentation.segmenter import Segmenter, Target
-from wbr_platform.segmentation.thresholds import PERCENT_41, SUV_2_5, SUV_4_0
+from wbr_platform.segmentation.thresholds import SUV_2_5, SUV_4_0
+from wbr_platform.segmentation.votes import LESION_ADAPTIVE, MV2, MV3
 
-_ALL: tuple[Segmenter, ...] = (ImportedOrgans(), ImportedLesions(), SUV_2_5, SUV_4_0, PERCENT_41)
+_ALL: tuple[Segmenter, ...] = (
+    ImportedOrgans(),
+    ImportedLesions(),
+    SUV_2_5,
+    SUV_4_0,
+    PERCENT_41,
+    PERCENT_50,
+    A50P,
+    NESTLE,
+    PERCIST,
+    MV2,
+    MV3,
+    LESION_ADAPTIVE,
+)
 
 SEGMENTERS: Mapping[str, Segmenter] = MappingProxyType({s.name: s for s in _ALL})
 

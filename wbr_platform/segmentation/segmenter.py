@@ -27,11 +27,30 @@ class SegmentationInputs:
 
 
 @dataclass(frozen=True)
+class RemovedUptake:
+    """Uptake at or above a threshold that a lesion method left out, for a person to review.
+
+    ``rule`` "removed": the organ's uptake is physiological whatever its height; "guarded": only
+    what exceeds ``least_suv``, the organ's own level, counts as lesion. ``suv_max`` is the highest
+    SUVbw left out, ``centroid`` its middle (LPS x, y, z in mm), ``reason`` a sentence.
+    """
+
+    organ: str
+    rule: Literal["removed", "guarded"]
+    volume_ml: float
+    suv_max: float
+    threshold_suv: float
+    least_suv: float | None
+    centroid: tuple[float, float, float]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """What one algorithm drew: regions on the grid of the PET or of the CT.
 
     ``notes`` are sentences that begin with a stable code ("CODE: what happened"); they hold no
-    name or text of the export.
+    name or text of the export. ``removed`` lists the physiological uptake that was left out.
     """
 
     labelmap: LabelMap
@@ -39,6 +58,7 @@ class Segmentation:
     version: str
     grid: Grid
     notes: tuple[str, ...] = field(default=())
+    removed: tuple[RemovedUptake, ...] = field(default=())
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from wbr_platform.segmentation.constants import (
     PHYSIOLOGICAL_DILATION_MM,
 )
 from wbr_platform.segmentation.painting import SAME_GRID_MM
+from wbr_platform.segmentation.segmenter import RemovedUptake
 from wbr_platform.segmentation.vocabulary import Uptake, is_organ, organs
 
 # A robust standard deviation from the median absolute deviation of normal values.
@@ -53,12 +54,53 @@ class UptakePolicy:
 @dataclass(frozen=True)
 class Assessable:
     """Where lesions may be: ``floor`` is the least SUV (z, y, x) that counts, infinite in removed
-    organs; ``cause`` numbers the organ that raised it (0: none), named in ``causes``."""
+    organs; ``cause`` numbers the organ that raised it (0: none), named in ``causes`` with the level
+    it raised it to in ``levels``."""
 
     floor: NDArray[np.float32]
     cause: NDArray[np.uint16]
     causes: tuple[str, ...]
+    levels: tuple[float, ...]
     notes: tuple[str, ...]
+
+    def removed(self, pet: Volume, threshold: float) -> tuple[RemovedUptake, ...]:
+        """What the policy took from the voxels at or above a threshold: one row an organ, the
+        largest volume first."""
+        lost = (pet.array >= threshold) & (pet.array < self.floor)
+        where = np.argwhere(lost)
+        causes, suv = self.cause[lost], pet.array[lost]
+        rows = [
+            self._removed(number, where[causes == number], suv[causes == number], pet, threshold)
+            for number in np.unique(causes).tolist()
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.volume_ml, row.organ)))
+
+    def _removed(
+        self,
+        number: int,
+        where: NDArray[np.intp],
+        suv: NDArray[np.float32],
+        pet: Volume,
+        threshold: float,
+    ) -> RemovedUptake:
+        organ, level = self.causes[number - 1], self.levels[number - 1]
+        x, y, z = pet.geometry.index_to_world(where.mean(axis=0))[0]
+        whole = bool(np.isposinf(level))
+        reason = (
+            "uptake in and around this organ is physiological"
+            if whole
+            else "uptake does not exceed the organ's own level"
+        )
+        return RemovedUptake(
+            organ,
+            "removed" if whole else "guarded",
+            len(suv) * pet.geometry.voxel_volume_ml,
+            float(suv.max()),
+            threshold,
+            None if whole else level,
+            (float(x), float(y), float(z)),
+            reason,
+        )
 
     def removal_notes(self, pet: Volume, threshold: float) -> tuple[str, ...]:
         """What the policy took from the voxels at or above a threshold, in mL an organ."""
@@ -89,21 +131,23 @@ def assessable(pet: Volume, labelmap: LabelMap | None, policy: UptakePolicy) -> 
             "PHYSIOLOGICAL_UPTAKE_NOT_REMOVED: no organ masks, so uptake of brain, heart, "
             "kidneys, bladder and bowel may count as tumour"
         )
-        return Assessable(floor, cause, (), (note,))
+        return Assessable(floor, cause, (), (), (note,))
     if not labelmap.geometry.same_grid(pet.geometry, SAME_GRID_MM):
         labelmap = resample_labels(labelmap, pet.geometry)
     causes: list[str] = []
+    levels: list[float] = []
     for name, mask, least in _raised(pet, labelmap, policy):
         box, grown = dilate_crop(mask, pet.geometry.spacing, policy.dilation_mm)
         higher = grown & (floor[box] < least)
         floor[box][higher] = least
         causes.append(name)
+        levels.append(least)
         cause[box][higher] = len(causes)
     excluded = np.count_nonzero(np.isposinf(floor)) * pet.geometry.voxel_volume_ml
     notes = [*_missing_note(labelmap)]
     if excluded:
         notes.append(f"NOT_ASSESSED: {excluded:.1f} mL in and around organs of normal uptake")
-    return Assessable(floor, cause, tuple(causes), tuple(notes))
+    return Assessable(floor, cause, tuple(causes), tuple(levels), tuple(notes))
 
 
 def _raised(

@@ -18,6 +18,13 @@ def test_names_and_targets() -> None:
         "suv_2.5": "lesions",
         "suv_4.0": "lesions",
         "percent_41": "lesions",
+        "percent_50": "lesions",
+        "a50p": "lesions",
+        "nestle": "lesions",
+        "percist": "lesions",
+        "mv2": "lesions",
+        "mv3": "lesions",
+        "lesion_adaptive": "lesions",
     }
     assert all(isinstance(one, Segmenter) for one in SEGMENTERS.values())
     assert all(name == one.name and one.version for name, one in SEGMENTERS.items())

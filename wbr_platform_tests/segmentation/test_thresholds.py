@@ -11,8 +11,9 @@ from wbr_platform.imaging.morphology import dilate
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.catalogue import SEGMENTERS
 from wbr_platform.segmentation.constants import PHYSIOLOGICAL_DILATION_MM
+from wbr_platform.segmentation.isocontours import PercentOfMaximum
 from wbr_platform.segmentation.segmenter import Segmentation, SegmentationInputs
-from wbr_platform.segmentation.thresholds import SUV_2_5, SUV_4_0, PercentOfMaximum
+from wbr_platform.segmentation.thresholds import SUV_2_5, SUV_4_0
 from wbr_platform.segmentation.uptake import UptakePolicy, assessable, guard_level
 from wbr_platform.simulation.design import CohortDesign
 from wbr_platform.simulation.phantom import make_phantom
@@ -134,6 +135,11 @@ def test_physiological_uptake_is_removed_with_its_margin(name: str) -> None:
     removed = f"brain {spill.sum() * GRID.voxel_volume_ml:.1f} mL"
     assert any(removed in note for note in found.notes)
     assert {"NOT_ASSESSED", "PHYSIOLOGICAL_UPTAKE_REMOVED"} <= _codes(found)
+    (review,) = found.removed
+    assert (review.organ, review.rule, review.least_suv) == ("brain", "removed", None)
+    assert review.volume_ml == pytest.approx(spill.sum() * GRID.voxel_volume_ml)
+    assert review.suv_max == 8.0
+    np.testing.assert_allclose(review.centroid, (0.0, 0.0, 60.0), atol=4.0)
     # Other organs of high uptake are not in the label map: that is said.
     assert "PHYSIOLOGICAL_UPTAKE_PARTLY_REMOVED" in _codes(found)
 
@@ -158,6 +164,10 @@ def test_a_guarded_liver_keeps_its_lesion_and_loses_its_own_uptake() -> None:
     pet = pet_with([(liver, 2.8), (lesion, 9.0)])
     found = _segment("suv_2.5", pet, label_map({"liver": liver}))
     np.testing.assert_array_equal(found.labelmap.array > 0, lesion)
+    (review,) = found.removed
+    assert (review.organ, review.rule) == ("liver", "guarded")
+    assert review.least_suv == pytest.approx(1.5 * 2.8)
+    assert review.suv_max == pytest.approx(2.8)
 
 
 def test_the_guard_is_robust_against_lesions() -> None:
@@ -224,7 +234,7 @@ def test_on_a_whole_body_phantom_removal_leaves_the_lesions() -> None:
     for name in THRESHOLDS:
         with_organs = _segment(name, phantom.pet, phantom.organs).labelmap.array > 0
         without = _segment(name, phantom.pet).labelmap.array > 0
-        assert _dice(with_organs, truth) > 0.6
+        assert _dice(with_organs, truth) > 0.55
         assert _dice(without, truth) < 0.5 * _dice(with_organs, truth)
 
 
