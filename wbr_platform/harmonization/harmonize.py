@@ -30,8 +30,8 @@ COMFORTABLE_PER_BATCH = 20
 LARGEST_LESION = "L01"
 
 _ASSET = "harmonized_features"
-_GROUP = ("kind", "region", "modality", "policy")
-_OUTPUT = ("study_key", *_GROUP, "feature", "batch", "value", "harmonized_value", "reason")
+GROUP = ("kind", "region", "modality", "policy")
+_OUTPUT = ("study_key", *GROUP, "feature", "batch", "value", "harmonized_value", "reason")
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def harmonize_features(
     Raises Refusal: ALREADY_HARMONIZED (ComBat twice is not ComBat), MISSING_COLUMN,
     DUPLICATE_VALUE (a study with two values of a feature or two batches in a region).
     """
-    _check(features, covariates)
-    group_columns = [*_GROUP, *(["family"] if "family" in features.columns else [])]
+    check_features(features, covariates)
+    group_columns = [*GROUP, *(["family"] if "family" in features.columns else [])]
     options = {
         "minimum_per_batch": minimum_per_batch,
         "empirical_bayes": empirical_bayes,
@@ -112,23 +112,23 @@ def harmonize_features(
     return Harmonization(_concatenate(parts), tuple(ledger), tuple(fits))
 
 
-def _check(features: pl.DataFrame, covariates: pl.DataFrame | None) -> None:
+def check_features(features: pl.DataFrame, covariates: pl.DataFrame | None) -> None:
     if "harmonized_value" in features.columns:
         raise Refusal(
             "ALREADY_HARMONIZED",
             "the table has been harmonised already",
             "harmonise the values as extracted: applying ComBat twice changes them again",
         )
-    needed = {"study_key", *_GROUP, "feature", "value", "batch"}
+    needed = {"study_key", *GROUP, "feature", "value", "batch"}
     missing = sorted(needed - set(features.columns))
     if covariates is not None and "study_key" not in covariates.columns:
         missing.append("study_key of the covariates")
     if missing:
         raise Refusal("MISSING_COLUMN", f"the table has no column {', '.join(missing)}")
-    study = pl.struct("study_key", *_GROUP)
+    study = pl.struct("study_key", *GROUP)
     checks = features.select(
-        twice=pl.struct("study_key", *_GROUP, "feature").is_duplicated().any(),
-        batches=pl.struct("study_key", *_GROUP, "batch").n_unique() > study.n_unique(),
+        twice=pl.struct("study_key", *GROUP, "feature").is_duplicated().any(),
+        batches=pl.struct("study_key", *GROUP, "batch").n_unique() > study.n_unique(),
     )
     if any(checks.row(0)) or (
         covariates is not None and covariates["study_key"].is_duplicated().any()
@@ -218,14 +218,14 @@ def _fit(
             f"{entered.height} patients for {parameters} batches and covariates",
         )
     values = entered.select(names)
-    combat = ComBat(**{**options, "log": _log_rule(options["log"], names)})
+    combat = ComBat(**{**options, "log": log_rule_of(options["log"], names)})
     combat.fit(values, batch=entered["batch"], covariates=design, tissue=tissue)
     result = combat.transform(values, batch=entered["batch"], covariates=design)
     frame = pl.DataFrame(result, schema=list(names)).with_columns(entered["study_key"])
     return frame, combat.estimates_
 
 
-def _log_rule(rule: LogRule, names: Sequence[str]) -> LogRule:
+def log_rule_of(rule: LogRule, names: Sequence[str]) -> LogRule:
     """Named features, those of this tissue alone."""
     return rule if isinstance(rule, str) else [name for name in rule if name in names]
 
