@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from wbr_platform.imaging.volume import LabelMap, Volume
-from wbr_platform.radiomics.crop import occupied_box
+from wbr_platform.radiomics.crop import grown, scattered
 from wbr_platform.radiomics.discretisation import grey_levels
 from wbr_platform.radiomics.feature_table import feature_names
 from wbr_platform.radiomics.histogram import histogram_features
@@ -117,12 +117,10 @@ def _all_of(prefix: str, policy: Policy, reason: Reason) -> dict[str, Value]:
 def _level_box(region: Region, levels: NDArray[np.int64], policy: Policy) -> LevelBox:
     """The region's grey levels, with the margin that the matrices need."""
     pad = max(policy.glcm_distance, policy.neighbourhood_distance)
-    box = occupied_box(region.morphological_mask)
-    on_grid = np.zeros(region.intensity_mask.shape, dtype=np.uint16)
-    on_grid[region.intensity_mask] = levels
+    wide = grown(region.box, (pad, pad, pad))
     return LevelBox(
-        levels=np.pad(on_grid[box], pad),
-        morphological_mask=np.pad(region.morphological_mask[box], pad),
+        levels=scattered(region.intensity_mask[wide], levels),
+        morphological_mask=region.morphological_mask[wide],
         pad=pad,
         highest=int(levels.max()),
     )

@@ -13,10 +13,10 @@ def histogram_features(levels: NDArray[np.int64]) -> Values:
     """The 23 features of a region's grey levels (n,), each at least 1."""
     counts = np.bincount(levels)[1:]  # counts[i - 1] voxels have level i
     present = np.flatnonzero(counts)
-    ordered = np.repeat((present + 1).astype(np.float64), counts[present])
-    values = distribution(ordered)
+    grey_levels = (present + 1).astype(np.float64)
+    values = distribution(grey_levels, counts[present])
     probabilities = counts[present] / len(levels)
-    values["mode"] = _mode(counts, float(ordered.mean()))
+    values["mode"] = _mode(counts, float(grey_levels @ probabilities))
     values["entropy"] = float(-(probabilities * np.log2(probabilities)).sum()) + 0.0
     values["uniformity"] = float(np.square(probabilities).sum())
     values |= _gradients(counts)

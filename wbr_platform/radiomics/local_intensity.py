@@ -43,30 +43,49 @@ def sphere_rows(spacing: tuple[float, float, float]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _row_sums(image: Any) -> Any:
-    """Running sums along x of the intensities and of the voxels inside the image (not NaN)."""
+def _running_sums(image: Any) -> tuple[Any, Any, bool]:
+    """Running sums along x of the intensities and of the voxels inside the image (not NaN).
+
+    The second array is a dummy and the last value False when all voxels are inside.
+    """
     depth, height, width = image.shape
-    sums = np.zeros((depth, height, width + 1), dtype=np.float64)
-    counts = np.zeros((depth, height, width + 1), dtype=np.int32)
+    sums = np.empty((depth, height, width + 1), dtype=np.float64)
+    outside = 0
     for z in range(depth):
         for y in range(height):
+            total = 0.0
+            sums[z, y, 0] = 0.0
             for x in range(width):
                 value = image[z, y, x]
                 inside = value == value
-                sums[z, y, x + 1] = sums[z, y, x] + (value if inside else 0.0)
-                counts[z, y, x + 1] = counts[z, y, x] + (1 if inside else 0)
-    return sums, counts
+                total += value if inside else 0.0
+                outside += 0 if inside else 1
+                sums[z, y, x + 1] = total
+    if outside == 0:
+        return sums, np.zeros((1, 1, 1), dtype=np.float64), False
+    counts = np.empty((depth, height, width + 1), dtype=np.float64)
+    for z in range(depth):
+        for y in range(height):
+            number = 0.0
+            counts[z, y, 0] = 0.0
+            for x in range(width):
+                value = image[z, y, x]
+                number += 1.0 if value == value else 0.0
+                counts[z, y, x + 1] = number
+    return sums, counts, True
 
 
 @njit(cache=True, nogil=True)
-def _sphere_mean(sums: Any, counts: Any, rows: Any, z: int, y: int, x: int) -> float:
-    total, number = 0.0, 0
+def _sphere_sums(sums: Any, rows: Any, z: int, y: int, first: int, last: int, totals: Any) -> None:
+    """Sums over the sphere round each voxel x of a row, first ≤ x < last."""
+    totals[first:last] = 0.0
     for r in range(rows.shape[0]):
-        row_z, row_y, half = z + rows[r, 0], y + rows[r, 1], rows[r, 2]
-        first, last = x - half, x + half + 1
-        total += sums[row_z, row_y, last] - sums[row_z, row_y, first]
-        number += counts[row_z, row_y, last] - counts[row_z, row_y, first]
-    return total / number
+        row = sums[z + rows[r, 0], y + rows[r, 1]]
+        half = rows[r, 2]
+        left, right = row[first - half : last - half], row[first + half + 1 : last + half + 1]
+        target = totals[first:last]
+        for k in range(last - first):
+            target[k] += right[k] - left[k]
 
 
 @njit(cache=True, nogil=True)
@@ -74,18 +93,30 @@ def _peaks(
     image: Any, mask: Any, rows: Any, first: int, last: int, highest: float, search_all: bool
 ) -> tuple[float, float]:
     """Local and global peak over the centres in the planes ``first`` to ``last`` - 1."""
-    sums, counts = _row_sums(image)
+    sums, counts, some_outside = _running_sums(image)
+    width = mask.shape[2]
+    in_sphere = 0.0
+    for r in range(rows.shape[0]):
+        in_sphere += 2 * rows[r, 2] + 1
+    totals, numbers = np.empty(width), np.full(width, in_sphere)
     local_peak, global_peak = -np.inf, -np.inf
     for z in range(first, last):
         for y in range(mask.shape[1]):
-            for x in range(mask.shape[2]):
-                if not mask[z, y, x]:
-                    continue
-                hottest = image[z, y, x] == highest
-                if hottest or search_all:
-                    mean = _sphere_mean(sums, counts, rows, z, y, x)
+            # The part of the row that holds a centre of interest.
+            begin, end = width, 0
+            for x in range(width):
+                if mask[z, y, x] and (search_all or image[z, y, x] == highest):
+                    begin, end = min(begin, x), x + 1
+            if begin >= end:
+                continue
+            _sphere_sums(sums, rows, z, y, begin, end, totals)
+            if some_outside:
+                _sphere_sums(counts, rows, z, y, begin, end, numbers)
+            for x in range(begin, end):
+                if mask[z, y, x]:
+                    mean = totals[x] / numbers[x]
                     global_peak = max(global_peak, mean)
-                    if hottest:
+                    if image[z, y, x] == highest:
                         local_peak = max(local_peak, mean)
     return local_peak, global_peak
 

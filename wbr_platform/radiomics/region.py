@@ -11,11 +11,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from wbr_platform.imaging.geometry import Geometry
 from wbr_platform.imaging.volume import LabelMap, Volume
-from wbr_platform.radiomics.crop import Box, cut_padded, grown, tight_box
+from wbr_platform.radiomics.crop import (
+    Box,
+    Margin,
+    cut_padded,
+    gathered,
+    grown,
+    label_boxes,
+    tight_box,
+)
 from wbr_platform.radiomics.interpolation import (
     SPLINE_MARGIN,
     AxisTaps,
@@ -37,21 +44,19 @@ Spacing = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Region:
-    """A region cut out with a margin of at least one voxel and the peak's sphere on every side.
+    """A region cut out with the :func:`region_margin` of its policy on every side.
 
     ``image``, ``morphological_mask`` and ``intensity_mask`` (the part that re-segmentation left)
-    share their axes (z, y, x). Voxels beyond the image are NaN. ``spacing`` in mm.
+    share their axes (z, y, x). Voxels beyond the image are NaN. ``box`` is the morphological
+    mask's tight box; ``intensities`` (n,) are those of the intensity mask. ``spacing`` in mm.
     """
 
     image: NDArray[np.floating[Any]]
     morphological_mask: NDArray[np.bool_]
     intensity_mask: NDArray[np.bool_]
+    intensities: NDArray[np.float64]
+    box: Box
     spacing: Spacing
-
-    @property
-    def intensities(self) -> NDArray[np.float64]:
-        """The intensities (n,) of the intensity mask."""
-        return self.image[self.intensity_mask].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,12 @@ class RegionSource:
     def __init__(self, volume: Volume, labelmap: LabelMap, policy: Policy) -> None:
         self._policy = policy
         self._labels = np.asarray(labelmap.array)
-        self._boxes = ndimage.find_objects(self._labels)
+        self._boxes = label_boxes(self._labels, max(labelmap.labels, default=0))
         old = volume.geometry
         self._grid = policy_grid(old, policy)
         self._resampled = self._grid is not old
         self.spacing = self._grid.spacing
-        z, y, x = peak_margin(self.spacing)
-        self._margin = max(1, z), max(1, y), max(1, x)
+        self._margin = region_margin(self.spacing, policy)
         self._axes = [
             _Axis(positions(n, s, m, t), n)
             for n, s, m, t in zip(
@@ -98,7 +102,7 @@ class RegionSource:
         if old_box is None:
             return Reason.EMPTY_REGION
         mask, box = self._membership(label, old_box)
-        inner = tight_box(mask)
+        inner = tight_box(mask) if self._resampled else _whole(mask)
         if inner is None:
             return Reason.EMPTY_REGION
         placed = [
@@ -110,8 +114,11 @@ class RegionSource:
             for w, o in zip(wide, self._window, strict=True)
         ]
         image = cut_padded(self._image, (on_window[0], on_window[1], on_window[2]), np.nan)
-        mask = np.pad(mask[inner], [(m, m) for m in self._margin])
-        return resegmented(image, mask, self.spacing, self._policy)
+        padded = np.zeros(image.shape, dtype=np.bool_)
+        core = [slice(m, n - m) for m, n in zip(self._margin, image.shape, strict=True)]
+        tight = core[0], core[1], core[2]
+        padded[tight] = mask[inner]
+        return resegmented(image, padded, tight, self.spacing, self._policy)
 
     def _membership(self, label: int, old_box: Box) -> tuple[NDArray[np.bool_], Box]:
         """The label's mask on the new grid, and the box of that grid which it fills."""
@@ -181,6 +188,18 @@ class RegionSource:
         return interpolate(coefficients, (shifted[0], shifted[1], shifted[2]))
 
 
+def region_margin(spacing: Spacing, policy: Policy) -> Margin:
+    """How many voxels (z, y, x) round a region its features may look at."""
+    least = max(1, policy.glcm_distance, policy.neighbourhood_distance)
+    z, y, x = peak_margin(spacing)
+    return max(least, z), max(least, y), max(least, x)
+
+
+def _whole(mask: NDArray[np.bool_]) -> Box:
+    sides = [slice(0, size) for size in mask.shape]
+    return sides[0], sides[1], sides[2]
+
+
 def _clipped(taps: AxisTaps, side: slice) -> AxisTaps:
     """Taps for a crop: voxels outside it have no weight (their membership is nought)."""
     inside = (taps.indices >= side.start) & (taps.indices < side.stop)
@@ -201,11 +220,12 @@ def policy_grid(geometry: Geometry, policy: Policy) -> Geometry:
 def resegmented(
     image: NDArray[np.floating[Any]],
     mask: NDArray[np.bool_],
+    box: Box,
     spacing: Spacing,
     policy: Policy,
 ) -> Region | Reason:
     """A region with its intensity mask: the range and the outlier limits both hold (IBSI IF9H)."""
-    intensities = image[mask].astype(np.float64)
+    intensities = gathered(image, mask)
     if not np.isfinite(intensities).all():
         return Reason.NOT_FINITE_INTENSITY
     low, high = policy.resegmentation_range or (-np.inf, np.inf)
@@ -213,12 +233,13 @@ def resegmented(
         mean, spread = intensities.mean(), policy.outlier_sigma * intensities.std()
         low, high = max(low, mean - spread), min(high, mean + spread)
     if np.isinf(low) and np.isinf(high):
-        return Region(image, mask, mask, spacing)
-    kept = mask.copy()
-    kept[mask] = (intensities >= low) & (intensities <= high)
-    if not kept.any():
+        return Region(image, mask, mask, intensities, box, spacing)
+    keeps = (intensities >= low) & (intensities <= high)
+    if not keeps.any():
         return Reason.EMPTY_AFTER_RESEGMENTATION
-    return Region(image, mask, kept, spacing)
+    kept = mask.copy()
+    kept[mask] = keeps
+    return Region(image, mask, kept, intensities[keeps], box, spacing)
 
 
 def regions(

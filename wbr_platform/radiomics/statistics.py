@@ -2,69 +2,104 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from wbr_platform.radiomics.reasons import Reason, Values, ratio
 
 
+@njit(cache=True, nogil=True)
+def _central_sums(
+    values: Any, counts: Any, mean: float, median: float, low: float, high: float
+) -> tuple[float, float, float, float, float, float]:
+    """Central moments 2 to 4, mean deviations from mean, inner mean (NaN if none) and median."""
+    number, inner, inner_sum = 0.0, 0.0, 0.0
+    second, third, fourth, absolute, from_median = 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(len(values)):
+        value, count = values[k], counts[k]
+        deviation = value - mean
+        square = deviation * deviation
+        number += count
+        second += count * square
+        third += count * square * deviation
+        fourth += count * square * square
+        absolute += count * abs(deviation)
+        from_median += count * abs(value - median)
+        if low <= value <= high:
+            inner += count
+            inner_sum += count * value
+    robust = np.nan
+    if inner > 0.0:
+        inner_mean = inner_sum / inner
+        robust = 0.0
+        for k in range(len(values)):
+            if low <= values[k] <= high:
+                robust += counts[k] * abs(values[k] - inner_mean)
+        robust /= inner
+    return (
+        *(second / number, third / number, fourth / number),
+        *(absolute / number, robust, from_median / number),
+    )
+
+
 def intensity_statistics(intensities: NDArray[np.float64]) -> Values:
     """The 18 statistics of a region's intensities (n,), n at least 1."""
-    values = distribution(np.sort(intensities))
-    energy = float(np.square(intensities).sum())
+    values = distribution(np.sort(intensities), np.ones(len(intensities), dtype=np.int64))
+    energy = float(intensities @ intensities)
     values["energy"] = energy
-    values["rms"] = float(np.sqrt(energy / len(intensities)))
+    values["rms"] = math.sqrt(energy / len(intensities))
     return {f"stat_{name}": value for name, value in values.items()}
 
 
-def distribution(ordered: NDArray[np.floating[Any]]) -> Values:
-    """The statistics that intensities and grey levels share, of values in ascending order.
+def distribution(values: NDArray[np.float64], counts: NDArray[np.int64]) -> Values:
+    """The statistics that intensities and grey levels share.
 
-    Percentiles are interpolated linearly. Skewness and kurtosis of equal values are undefined
-    (FLAT_REGION).
+    ``values`` (n,) in ascending order, each ``counts`` times (at least once). Percentiles are
+    interpolated linearly. Skewness and kurtosis of equal values are undefined (FLAT_REGION).
     """
-    x = ordered.astype(np.float64, copy=False)
-    mean, median = float(x.mean()), _percentile(x, 50)
-    low, high = _percentile(x, 10), _percentile(x, 90)
-    lower_quartile, upper_quartile = _percentile(x, 25), _percentile(x, 75)
-    deviations = x - mean
-    squares = np.square(deviations)
-    variance = float(squares.mean())
-    flat = bool(x[0] == x[-1])
-    too_few = Reason.REGION_TOO_SMALL  # of two values none lies between the 10 and 90 % marks
-    inner = x[np.searchsorted(x, low, "left") : np.searchsorted(x, high, "right")]
+    ends = counts.cumsum()
+    lower_quartile, upper_quartile = _percentile(values, ends, 25), _percentile(values, ends, 75)
+    low, median, high = (_percentile(values, ends, percent) for percent in (10, 50, 90))
+    mean = float(values @ counts) / int(ends[-1])
+    lowest, highest = float(values[0]), float(values[-1])
+    variance, third, fourth, mad, robust, from_median = _central_sums(
+        values, counts, mean, median, low, high
+    )
+    spread = upper_quartile - lower_quartile
+    flat = lowest == highest
     return {
         "mean": mean,
         "var": variance,
-        "skew": Reason.FLAT_REGION
-        if flat
-        else float((squares * deviations).mean() / variance**1.5),
-        "kurt": Reason.FLAT_REGION if flat else float(np.square(squares).mean() / variance**2 - 3),
+        "skew": Reason.FLAT_REGION if flat else third / variance**1.5,
+        "kurt": Reason.FLAT_REGION if flat else fourth / variance**2 - 3,
         "median": median,
-        "min": float(x[0]),
+        "min": lowest,
         "p10": low,
         "p90": high,
-        "max": float(x[-1]),
-        "iqr": upper_quartile - lower_quartile,
-        "range": float(x[-1] - x[0]),
-        "mad": float(np.abs(deviations).mean()),
-        "rmad": float(np.abs(inner - inner.mean()).mean()) if len(inner) else too_few,
-        "medad": float(np.abs(x - median).mean()),
-        "cov": ratio(float(np.sqrt(variance)), mean, Reason.ZERO_DENOMINATOR),
-        "qcod": ratio(
-            upper_quartile - lower_quartile,
-            upper_quartile + lower_quartile,
-            Reason.ZERO_DENOMINATOR,
-        ),
+        "max": highest,
+        "iqr": spread,
+        "range": highest - lowest,
+        "mad": mad,
+        # Of two values none lies between the 10 and 90 % marks.
+        "rmad": Reason.REGION_TOO_SMALL if math.isnan(robust) else robust,
+        "medad": from_median,
+        "cov": ratio(math.sqrt(variance), mean, Reason.ZERO_DENOMINATOR),
+        "qcod": ratio(spread, upper_quartile + lower_quartile, Reason.ZERO_DENOMINATOR),
     }
 
 
-def _percentile(ordered: NDArray[np.float64], percent: float) -> float:
-    """Linear interpolation between the two nearest ranks (position percent/100 · (n - 1))."""
-    position = percent / 100 * (len(ordered) - 1)
+def _percentile(values: NDArray[np.float64], ends: NDArray[np.int64], percent: float) -> float:
+    """Linear interpolation between the two nearest ranks (position percent/100 · (n - 1)).
+
+    ``ends`` (n,): how many values there are up to each, it included.
+    """
+    last = int(ends[-1]) - 1
+    position = percent / 100 * last
     below = int(position)
-    above = min(below + 1, len(ordered) - 1)
-    share = position - below
-    return float(ordered[below] + share * (ordered[above] - ordered[below]))
+    at = np.searchsorted(ends, (below, min(below + 1, last)), side="right")
+    lower, upper = float(values[at[0]]), float(values[at[1]])
+    return lower + (position - below) * (upper - lower)

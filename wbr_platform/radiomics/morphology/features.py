@@ -10,9 +10,9 @@ from wbr_platform.radiomics.crop import occupied_box
 from wbr_platform.radiomics.morphology.autocorrelation import autocorrelation_features
 from wbr_platform.radiomics.morphology.ellipsoid import ellipsoid_area, ellipsoid_volume
 from wbr_platform.radiomics.morphology.mesh import Mesh, surface_mesh
-from wbr_platform.radiomics.morphology.moments import centre, sample_covariance
+from wbr_platform.radiomics.morphology.moments import MaskMoments, intensity_centre, mask_moments
 from wbr_platform.radiomics.reasons import Reason, Values, ratio
-from wbr_platform.radiomics.region import Region
+from wbr_platform.radiomics.region import Region, Spacing
 
 _AXES = (
     "morph_pca_maj_axis",
@@ -28,19 +28,20 @@ _AXES = (
 def morphological_features(region: Region, autocorrelation_box_voxels: int) -> Values:
     """The features of a region that has at least one voxel."""
     mesh = surface_mesh(region.morphological_mask, region.spacing)
+    moments = mask_moments(region.morphological_mask)
     values: Values = {
         "morph_volume": mesh.volume,
-        "morph_vol_approx": float(
-            np.count_nonzero(region.morphological_mask) * np.prod(region.spacing)
-        ),
+        "morph_vol_approx": float(moments.voxels * np.prod(region.spacing)),
         **_compactness(mesh),
         **_hull(mesh),
-        **_axes(region, mesh),
+        **_axes(moments, region.spacing, mesh),
         **_bounding_box(region, mesh),
-        "morph_com": _centre_of_mass_shift(region),
+        "morph_com": _centre_of_mass_shift(region, moments),
         "morph_integ_int": mesh.volume * float(region.intensities.mean()),
     }
-    box = occupied_box(region.intensity_mask)
+    # Re-segmentation may have left less than the region's box.
+    untouched = region.intensity_mask is region.morphological_mask
+    box = region.box if untouched else occupied_box(region.intensity_mask)
     return values | autocorrelation_features(
         region.image[box], region.intensity_mask[box], region.spacing, autocorrelation_box_voxels
     )
@@ -71,13 +72,12 @@ def _hull(mesh: Mesh) -> Values:
     }
 
 
-def _axes(region: Region, mesh: Mesh) -> Values:
+def _axes(moments: MaskMoments, spacing: Spacing, mesh: Mesh) -> Values:
     """Principal axes of the voxel centres, and the ellipsoid that has them."""
-    mask = region.morphological_mask
-    if np.count_nonzero(mask) < 2:
+    if moments.voxels < 2:
         return dict.fromkeys(_AXES, Reason.DEGENERATE_SHAPE)
     # IBSI's consensus rests on the sample covariance (division by n - 1).
-    covariance = sample_covariance(mask) * np.outer(region.spacing, region.spacing)
+    covariance = moments.sample_covariance * np.outer(spacing, spacing)
     eigenvalues = np.linalg.eigvalsh(covariance)
     # Rounding leaves traces where the voxels lie in a plane or on a line.
     eigenvalues[eigenvalues < 1e-12 * max(eigenvalues[2], 1.0)] = 0.0
@@ -97,9 +97,9 @@ def _axes(region: Region, mesh: Mesh) -> Values:
 
 def _bounding_box(region: Region, mesh: Mesh) -> Values:
     """The axis-aligned box of the mesh, which reaches half a voxel beyond the outer centres."""
-    box = occupied_box(region.morphological_mask)
     a, b, c = (
-        (side.stop - side.start) * step for side, step in zip(box, region.spacing, strict=True)
+        (side.stop - side.start) * step
+        for side, step in zip(region.box, region.spacing, strict=True)
     )
     return {
         "morph_vol_dens_aabb": mesh.volume / (a * b * c),
@@ -107,10 +107,9 @@ def _bounding_box(region: Region, mesh: Mesh) -> Values:
     }
 
 
-def _centre_of_mass_shift(region: Region) -> float | Reason:
+def _centre_of_mass_shift(region: Region, moments: MaskMoments) -> float | Reason:
     """Distance (mm) between the mask's centre and the intensities' centre of mass."""
-    if float(region.intensities.sum()) == 0:
+    weighted = intensity_centre(region.image, region.intensity_mask)
+    if weighted is None:
         return Reason.ZERO_DENOMINATOR
-    weights = np.where(region.intensity_mask, region.image, 0.0)
-    shift = (centre(region.morphological_mask) - centre(weights)) * np.asarray(region.spacing)
-    return float(np.linalg.norm(shift))
+    return float(np.linalg.norm((moments.centre - weighted) * np.asarray(region.spacing)))

@@ -95,16 +95,39 @@ def _plane_hulls(lowest: Any, highest: Any, nothing: int) -> Any:
     return points[:number]
 
 
+@njit(cache=True, nogil=True)
+def _row_ends(points: Any, planes: int, rows: int, nothing: int) -> tuple[Any, Any]:
+    """Lowest and highest third coordinate of points (n, 3) in each row (first, second)."""
+    lowest = np.full((planes, rows), nothing, dtype=np.int64)
+    highest = np.full((planes, rows), -1, dtype=np.int64)
+    for k in range(points.shape[0]):
+        _widen(lowest, highest, points[k, 0], points[k, 1], points[k, 2])
+    return lowest, highest
+
+
+def _hull_candidates(lowest: Any, highest: Any, width: int) -> NDArray[np.int64]:
+    """Vertices (n, 3) in half voxels (z, y, x), all of the convex hull's and few others.
+
+    A vertex of the hull is one in each of the three planes through it that are parallel to axes.
+    """
+    planes, rows = lowest.shape
+    nothing = 2 * max(planes, rows, width)
+    points = _plane_hulls(np.minimum(lowest, nothing), highest, nothing)
+    by_y = _plane_hulls(*_row_ends(points[:, [1, 0, 2]], rows, planes, nothing), nothing)
+    by_x = _plane_hulls(*_row_ends(by_y[:, [2, 1, 0]], width, planes, nothing), nothing)
+    return np.asarray(by_x[:, [1, 2, 0]])
+
+
 def surface_mesh(mask: NDArray[np.bool_], spacing: Spacing) -> Mesh:
     """The mesh of a mask (z, y, x) that has a margin of at least one voxel on every side."""
     tables = mesh_tables(spacing)
     counts, heights = np.zeros(256, dtype=np.int64), np.zeros(256, dtype=np.int64)
     depth, height, width = mask.shape
-    nothing = 2 * width
-    lowest = np.full((2 * depth, 2 * height), nothing, dtype=np.int64)
+    nothing = 2 * max(mask.shape)
+    lowest = np.full((2 * depth, 2 * height), 2 * nothing, dtype=np.int64)
     highest = np.full((2 * depth, 2 * height), -1, dtype=np.int64)
     _scan(np.ascontiguousarray(mask).view(np.int8), counts, heights, lowest, highest)
-    points = _plane_hulls(lowest, highest, nothing)
+    points = _hull_candidates(lowest, highest, 2 * width)
     return Mesh(
         area=float(counts @ tables.area),
         volume=float(counts @ tables.volume + heights @ tables.flux),

@@ -1,31 +1,93 @@
-"""Centres and covariances of masks, from their projections on two axes at a time."""
+"""Centres and covariances of masks, from one pass over their voxels."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
-def centre(weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Weighted mean index (3,) in (z, y, x) of an array of weights whose sum is not nought."""
-    plane = weights.sum(axis=2, dtype=np.float64)
-    marginals = (plane.sum(axis=1), plane.sum(axis=0), weights.sum(axis=(0, 1), dtype=np.float64))
-    total = plane.sum()
-    return np.array([(m @ np.arange(len(m))) / total for m in marginals])
+@dataclass(frozen=True)
+class MaskMoments:
+    """``voxels`` of a mask, their mean index ``centre`` (3,) in (z, y, x), and the sums of products
+    of the deviations from it, ``scatter`` (3, 3)."""
+
+    voxels: int
+    centre: NDArray[np.float64]
+    scatter: NDArray[np.float64]
+
+    @property
+    def sample_covariance(self) -> NDArray[np.float64]:
+        """Covariance (3, 3) of the indices, divided by n - 1; for at least two voxels."""
+        return self.scatter / (self.voxels - 1)
 
 
-def sample_covariance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Covariance (3, 3) of the indices of a mask's voxels, divided by n - 1; n at least 2."""
-    middle = centre(mask)
-    z, y, x = (np.arange(n) - m for n, m in zip(mask.shape, middle, strict=True))
-    zy, zx, yx = (mask.sum(axis=axis) for axis in (2, 1, 0))
-    covariance = np.array(
-        [
-            [zy.sum(axis=1) @ (z * z), z @ zy @ y, z @ zx @ x],
-            [z @ zy @ y, zy.sum(axis=0) @ (y * y), y @ yx @ x],
-            [z @ zx @ x, y @ yx @ x, zx.sum(axis=0) @ (x * x)],
-        ]
-    )
-    return covariance / (zy.sum() - 1)
+@njit(cache=True, nogil=True)
+def _mask_sums(mask: Any) -> Any:
+    """Exact sums over the voxels: 1, z, y, x, z², y², x², zy, zx, yx."""
+    sums = np.zeros(10, dtype=np.int64)
+    depth, height, width = mask.shape
+    for z in range(depth):
+        for y in range(height):
+            number, along, squares = 0, 0, 0
+            for x in range(width):
+                inside = np.int64(mask[z, y, x])
+                number += inside
+                along += inside * x
+                squares += inside * x * x
+            if number == 0:
+                continue
+            sums[0] += number
+            sums[1] += number * z
+            sums[2] += number * y
+            sums[3] += along
+            sums[4] += number * z * z
+            sums[5] += number * y * y
+            sums[6] += squares
+            sums[7] += number * z * y
+            sums[8] += along * z
+            sums[9] += along * y
+    return sums
+
+
+def mask_moments(mask: NDArray[np.bool_]) -> MaskMoments:
+    """The moments of a mask (z, y, x) that has at least one voxel."""
+    number, *sums = (int(value) for value in _mask_sums(mask))
+    first = np.array(sums[:3], dtype=np.float64)
+    zz, yy, xx, zy, zx, yx = sums[3:]
+    second = ((zz, zy, zx), (zy, yy, yx), (zx, yx, xx))
+    # n · Σab - Σa · Σb in whole numbers of any size: nothing cancels.
+    scatter = [
+        [(number * second[a][b] - sums[a] * sums[b]) / number for b in range(3)] for a in range(3)
+    ]
+    return MaskMoments(number, first / number, np.array(scatter))
+
+
+@njit(cache=True, nogil=True)
+def _weighted_sums(image: Any, mask: Any) -> Any:
+    sums = np.zeros(4)
+    depth, height, width = mask.shape
+    for z in range(depth):
+        for y in range(height):
+            total, along = 0.0, 0.0
+            for x in range(width):
+                if mask[z, y, x]:
+                    value = np.float64(image[z, y, x])
+                    total += value
+                    along += value * x
+            sums[0] += total
+            sums[1] += total * z
+            sums[2] += total * y
+            sums[3] += along
+    return sums
+
+
+def intensity_centre(
+    image: NDArray[np.floating[Any]], mask: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
+    """Mean index (3,) weighted with the intensities inside a mask; None when they sum to nought."""
+    total, *sums = _weighted_sums(image, mask)
+    return np.array(sums) / total if total != 0 else None
