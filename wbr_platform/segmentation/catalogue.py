@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from wbr_platform.refusal import Refusal
+from wbr_platform.segmentation.fused import SIMPLE, STAPLE
 from wbr_platform.segmentation.imported import ImportedLesions, ImportedOrgans
 from wbr_platform.segmentation.isocontours import A50P, NESTLE, PERCENT_41, PERCENT_50
 from wbr_platform.segmentation.percist import PERCIST
@@ -26,6 +27,8 @@ _ALL: tuple[Segmenter, ...] = (
     MV2,
     MV3,
     LESION_ADAPTIVE,
+    STAPLE,
+    SIMPLE,
 )
 
 SEGMENTERS: Mapping[str, Segmenter] = MappingProxyType({s.name: s for s in _ALL})

@@ -25,6 +25,8 @@ def test_names_and_targets() -> None:
         "mv2": "lesions",
         "mv3": "lesions",
         "lesion_adaptive": "lesions",
+        "staple": "lesions",
+        "simple": "lesions",
     }
     assert all(isinstance(one, Segmenter) for one in SEGMENTERS.values())
     assert all(name == one.name and one.version for name, one in SEGMENTERS.items())
