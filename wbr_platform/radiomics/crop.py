@@ -27,7 +27,7 @@ def _extents(labels: Any, highest: int) -> Any:
                 present |= row[x]
             if present == 0:
                 continue
-            before = 0
+            before: Any = 0
             for x in range(width):
                 label = np.int64(row[x])
                 if label != before:

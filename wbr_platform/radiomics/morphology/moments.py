@@ -32,7 +32,9 @@ def _mask_sums(mask: Any) -> Any:
     depth, height, width = mask.shape
     for z in range(depth):
         for y in range(height):
-            number, along, squares = 0, 0, 0
+            number: Any = 0
+            along: Any = 0
+            squares: Any = 0
             for x in range(width):
                 inside = np.int64(mask[z, y, x])
                 number += inside

@@ -142,7 +142,7 @@ def _slice_features(box: LevelBox, policy: Policy) -> Values:
 
 def _slice_pairs(pairs: Sequence[NDArray[Any]]) -> Values:
     """GLCM by slice and merged over the slices."""
-    summed = np.sum(np.array(pairs), axis=0, dtype=np.int64)
+    summed = np.array(pairs).sum(axis=0, dtype=np.int64)
     each = np.concatenate([glcm.glcm_features(one) for one in pairs])
     combined = glcm.glcm_features(np.array([one.sum(axis=0, dtype=np.int64) for one in pairs]))
     return (

@@ -39,7 +39,7 @@ class LevelBox:
 
 
 @lru_cache(maxsize=32)
-def _half_neighbourhood(distance: int, in_plane: bool) -> NDArray[np.int64]:
+def half_neighbourhood(distance: int, in_plane: bool) -> NDArray[np.int64]:
     """Offsets (n, 3) within a Chebyshev distance, one of each opposite pair."""
     reach = range(-distance, distance + 1)
     return np.array(
@@ -60,10 +60,10 @@ def _flat(offsets: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int6
 
 def directions(box: LevelBox, in_plane: bool, distance: int = 1) -> NDArray[np.int64]:
     """The 13 directions (4 in the plane), as steps in the flattened box."""
-    return _flat(distance * _half_neighbourhood(1, in_plane), box.levels.shape)
+    return _flat(distance * half_neighbourhood(1, in_plane), box.levels.shape)
 
 
 def neighbours(box: LevelBox, in_plane: bool, distance: int) -> NDArray[np.int64]:
     """All voxels within a Chebyshev distance but the centre, as steps in the flattened box."""
-    half = _flat(_half_neighbourhood(distance, in_plane), box.levels.shape)
+    half = _flat(half_neighbourhood(distance, in_plane), box.levels.shape)
     return np.concatenate([-half, half])

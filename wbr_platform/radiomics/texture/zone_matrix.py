@@ -26,7 +26,7 @@ class Zones:
 
 
 @njit(cache=True, nogil=True)
-def join_zones(parents: Any, root: int, other: int) -> int:
+def join_zones(parents: Any, root: Any, other: Any) -> Any:
     """Unite the zone whose root is known with that of a voxel; the root of both."""
     while True:
         parent = parents[np.uint64(other)]
