@@ -52,7 +52,7 @@ def test_staple_finds_the_sensitivities() -> None:
     del raters["wrong"]
     weights = fuse_masks(raters, GRID, "staple").weights
     for name, expected in (("r0", 0.95), ("r1", 0.90), ("r2", 0.85), ("r3", 0.90)):
-        assert weights[name] == pytest.approx(expected, abs=0.03)
+        assert weights[name] == pytest.approx(expected, abs=0.04)
 
 
 def test_majority_is_the_share_of_votes() -> None:
