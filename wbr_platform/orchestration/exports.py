@@ -8,6 +8,7 @@ from wbr_platform.dicom.reading import IngestReport, register_exports
 from wbr_platform.dicom.vault import Vault
 from wbr_platform.orchestration.partitions import add_studies
 from wbr_platform.orchestration.requests import read_request
+from wbr_platform.orchestration.study_assets import EXPORTS_VERSION
 from wbr_platform.settings import Settings
 
 
@@ -38,7 +39,9 @@ def export_inventory(
     )
     report = register_exports(exports, Vault(settings.vault))
     add_studies(context.instance, [study.study_key for study in report.studies])
-    return dg.MaterializeResult(metadata=inventory_metadata(report))
+    return dg.MaterializeResult(
+        metadata=inventory_metadata(report), data_version=dg.DataVersion(EXPORTS_VERSION)
+    )
 
 
 def inventory_metadata(report: IngestReport) -> dict[str, dg.MetadataValue | int]:

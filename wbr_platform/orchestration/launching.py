@@ -25,6 +25,7 @@ from wbr_platform.orchestration.partitions import (
     range_tags,
 )
 from wbr_platform.orchestration.study.registry import study_steps
+from wbr_platform.orchestration.study_assets import EXPORTS, EXPORTS_VERSION
 from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
 
@@ -100,7 +101,11 @@ def _ingest(
     report = register_exports(exports, Vault(settings.vault))
     add_studies(instance, [study.study_key for study in report.studies])
     instance.report_runless_asset_event(
-        dg.AssetMaterialization("export_inventory", metadata=inventory_metadata(report))
+        dg.AssetMaterialization(
+            EXPORTS,
+            metadata=inventory_metadata(report),
+            tags={"dagster/data_version": EXPORTS_VERSION},
+        )
     )
     return report
 

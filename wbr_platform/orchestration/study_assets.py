@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -15,6 +16,9 @@ from wbr_platform.settings import Settings
 from wbr_platform.store.files import Store
 
 OWNERS = ["team:physics"]
+EXPORTS = dg.AssetKey("export_inventory")
+# A new export is no news for the studies that were there: their own files' fingerprint is.
+EXPORTS_VERSION = "registered"
 
 
 class StudyRunConfig(dg.Config):
@@ -30,7 +34,7 @@ def asset_key(step_name: str) -> dg.AssetKey:
 
 
 def _spec(step: StudyStep) -> dg.AssetSpec:
-    deps = [asset_key(name) for name in step.upstream] or [dg.AssetKey("export_inventory")]
+    deps = [asset_key(name) for name in step.upstream] or [EXPORTS]
     return dg.AssetSpec(
         asset_key(step.name),
         deps=deps,
@@ -46,22 +50,31 @@ def _spec(step: StudyStep) -> dg.AssetSpec:
 
 
 def _materialization(
-    outcome: StepOutcome, step: StudyStep, store: Store
+    outcome: StepOutcome, step: StudyStep, store: Store, newest_event: int
 ) -> dg.AssetMaterialization:
-    """The event of one study and step, with versions so that Dagster knows what is stale."""
-    manifest = store.read_manifest(step.name, outcome.study_key)
+    """The event of one study and step, with versions so that Dagster knows what is stale.
+
+    ``newest_event`` is an event id at or after those of the steps above: Dagster takes what comes
+    later for news. What a fresh result shows is what it showed when it was computed.
+    """
     tags = {"dagster/code_version": step.code_version}
+    shown: dict[str, Any] = {"status": outcome.status}
+    manifest = store.read_manifest(step.name, outcome.study_key)
     if manifest is not None:
         tags["dagster/data_version"] = manifest.stamp[:32]
+        shown |= manifest.metadata
+        if manifest.status == "refused":
+            shown |= {"reason_code": manifest.reason_code, "reason": manifest.message}
+        folder = store.study_folder(outcome.study_key, step.name)
+        shown |= {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+    versions = {EXPORTS: EXPORTS_VERSION} if not step.upstream else {}
     for name in step.upstream:
         above = store.read_manifest(name, outcome.study_key)
         if above is not None:
-            tags[f"dagster/input_data_version/{asset_key(name).to_user_string()}"] = above.stamp[
-                :32
-            ]
-    shown = {"status": outcome.status, "seconds": outcome.seconds, **outcome.metadata}
-    if outcome.reason_code:
-        shown |= {"reason_code": outcome.reason_code, "reason": outcome.message}
+            versions[asset_key(name)] = above.stamp[:32]
+    for key, version in versions.items():
+        tags[f"dagster/input_data_version/{key.to_user_string()}"] = version
+        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = str(newest_event)
     return dg.AssetMaterialization(
         asset_key(step.name), partition=outcome.study_key, metadata=metadata(shown), tags=tags
     )
@@ -111,7 +124,8 @@ def build_study_assets(settings: Settings) -> dg.AssetsDefinition:
             for outcome in outcomes:
                 if outcome.succeeded:
                     step = by_key[asset_key(outcome.step)]
-                    context.log_event(_materialization(outcome, step, store))
+                    newest = context.instance.event_log_storage.get_maximum_record_id() or 0
+                    context.log_event(_materialization(outcome, step, store, newest))
             failed += [outcome for outcome in outcomes if not outcome.succeeded]
             counts = Counter(outcome.status for outcome in outcomes)
             summary = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))

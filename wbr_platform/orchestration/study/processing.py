@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -40,7 +40,6 @@ class StepOutcome:
     reason_code: str | None = None
     message: str = ""
     seconds: float = 0.0
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -127,6 +126,9 @@ def _run_step(
         with store.replacing_folder(store.study_folder(study_key, step.name)) as folder:
             workspace = StudyWorkspace(study_key, settings, store, vault, folder)
             result = _compute(step, workspace)
+            for name, value in result.metadata.items():
+                if isinstance(value, bytes):
+                    (folder / f"{name}.png").write_bytes(value)
         for table in step.tables:
             rows = result.tables.get(table, pl.DataFrame())
             store.write_part(table, rows, study_key)
@@ -163,7 +165,6 @@ def _run_step(
         refusal.reason_code if refusal else None,
         refusal.message if refusal else "",
         seconds,
-        result.metadata,
     )
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class StepResult:
     """What a step made besides the files in its folder.
 
-    ``metadata`` is shown in the user interface: numbers, texts, and PNG bytes for pictures.
+    ``metadata`` is shown in the user interface: numbers, texts, and PNG bytes for pictures (kept
+    as files of the step).
     ``tables`` are the study's rows by table name, without ``study_key``. A ``refusal`` says that
     the step came to a definite no; its rows and files are kept all the same.
     """
