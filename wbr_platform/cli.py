@@ -100,6 +100,7 @@ class Dialect(StrEnum):
 class Scale(StrEnum):
     """How fine simulated images are."""
 
+    tiny = "tiny"
     small = "small"
     clinical = "clinical"
 
@@ -337,7 +338,10 @@ def simulate(
         int, typer.Option(min=0, help="The same seed gives the same bytes.")
     ] = 20240229,
     scale: Annotated[
-        Scale, typer.Option(help="Voxels: small (about 4 mm, quick) or clinical (as a hospital's).")
+        Scale,
+        typer.Option(
+            help="Voxels: tiny (for trying), small (about 4 mm) or clinical (as a hospital's)."
+        ),
     ] = Scale.small,
     null: Annotated[
         bool, typer.Option("--null", help="Nothing but the clinic drives survival.")
