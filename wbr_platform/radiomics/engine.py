@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import isfinite
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,7 +20,7 @@ from wbr_platform.radiomics.local_intensity import intensity_peaks
 from wbr_platform.radiomics.morphology.features import morphological_features
 from wbr_platform.radiomics.policy import Policy
 from wbr_platform.radiomics.reasons import Reason, Value, Values
-from wbr_platform.radiomics.region import Region, regions
+from wbr_platform.radiomics.region import Region, RegionSource, region_parameters
 from wbr_platform.radiomics.statistics import intensity_statistics
 from wbr_platform.radiomics.texture.aggregation import texture_features
 from wbr_platform.radiomics.texture.grid import LevelBox
@@ -31,17 +34,30 @@ SCHEMA = {
     "value": pl.Float64,
     "reason": pl.String,
 }
+# Values of families without grey levels, by family and the parameter on which they depend.
+Shared: TypeAlias = dict[tuple[str, int], Values]
 _TEXTURE_FAMILIES = {"glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm"}
 
 
-def extract(volume: Volume, labelmap: LabelMap, policy: Policy) -> pl.DataFrame:
+def extract(volume: Volume, labelmap: LabelMap, policy: Policy, threads: int = 1) -> pl.DataFrame:
     """The policy's features of every region that the label map names.
 
     One row a region and feature: ``label``, ``region``, ``feature`` (a name of the feature table),
     ``value``, or ``reason`` (a :class:`Reason`) where there is no value. Regions come in the order
-    of their labels, features in the order of the table.
+    of their labels, features in the order of the table, whatever the number of threads.
 
     Raises Refusal GRID_MISMATCH when volume and label map do not share their grid.
+    """
+    return extract_policies(volume, labelmap, (policy,), threads)[policy.name]
+
+
+def extract_policies(
+    volume: Volume, labelmap: LabelMap, policies: Sequence[Policy], threads: int = 1
+) -> dict[str, pl.DataFrame]:
+    """:func:`extract` for several policies in one run, by the policies' names.
+
+    Policies that ask for the same regions, and differ for example in their discretisation, share
+    the regions and what does not depend on grey levels.
     """
     if not volume.geometry.same_grid(labelmap.geometry):
         raise Refusal(
@@ -49,41 +65,111 @@ def extract(volume: Volume, labelmap: LabelMap, policy: Policy) -> pl.DataFrame:
             "the image and the regions lie on different grids",
             "resample the regions to the image first",
         )
-    names = feature_names(policy)
-    columns: dict[str, list[object]] = {column: [] for column in SCHEMA}
-    for label, name, region in regions(volume, labelmap, policy):
-        found = region if isinstance(region, Reason) else features_of(region, policy)
-        columns["label"] += [label] * len(names)
-        columns["region"] += [name] * len(names)
-        columns["feature"] += names
-        for feature in names:
-            value = found if isinstance(found, Reason) else found[feature]
-            if not isinstance(value, Reason) and not math.isfinite(value):
-                value = Reason.NOT_FINITE_VALUE
-            missing = isinstance(value, Reason)
-            columns["value"].append(None if missing else value)
-            columns["reason"].append(str(value) if missing else None)
-    return pl.DataFrame(columns, schema=SCHEMA)
+    if len({policy.name for policy in policies}) < len(policies):
+        raise ValueError("two policies of one run have the same name")
+    frames: dict[str, pl.DataFrame] = {}
+    for alike in _sharing_regions(policies):
+        source = RegionSource(volume, labelmap, alike[0])
+        found = _of_all_regions(source, alike, threads)
+        for number, policy in enumerate(alike):
+            each = {label: values[number] for label, values in found.items()}
+            frames[policy.name] = _frame(labelmap.labels, each, feature_names(policy))
+    return {policy.name: frames[policy.name] for policy in policies}
 
 
-def features_of(region: Region, policy: Policy) -> Values:
-    """Every feature of one region, or its reason, by name (at least those of the policy)."""
-    values: Values = {}
+def _sharing_regions(policies: Sequence[Policy]) -> list[list[Policy]]:
+    """The policies in groups that need the same regions."""
+    groups: dict[Policy, list[Policy]] = {}
+    for policy in policies:
+        groups.setdefault(region_parameters(policy), []).append(policy)
+    return list(groups.values())
+
+
+def _of_all_regions(
+    source: RegionSource, policies: Sequence[Policy], threads: int
+) -> dict[int, list[Values | Reason]]:
+    """By label, in their order: for each policy the values of a region, or why it has none."""
+
+    def of_region(label: int) -> list[Values | Reason]:
+        region = source.region(label)
+        if isinstance(region, Reason):
+            return [region] * len(policies)
+        shared: Shared = {}
+        return [features_of(region, policy, shared) for policy in policies]
+
+    if threads <= 1:
+        return {label: of_region(label) for label in source.labels}
+    largest_first = sorted(source.labels, key=source.box_voxels, reverse=True)
+    with ThreadPoolExecutor(threads) as pool:
+        found = dict(zip(largest_first, pool.map(of_region, largest_first), strict=True))
+    return {label: found[label] for label in source.labels}
+
+
+def _frame(
+    names: Mapping[int, str], found: Mapping[int, Values | Reason], features: Sequence[str]
+) -> pl.DataFrame:
+    """Rows of all regions; what is no finite number becomes a reason."""
+    values: list[float | None] = []
+    reasons: list[str | None] = []
+    for region in found.values():
+        for feature in features:
+            value = region if isinstance(region, Reason) else region[feature]
+            if isinstance(value, Reason):
+                values.append(None)
+                reasons.append(str(value))
+            elif isfinite(value):
+                values.append(value)
+                reasons.append(None)
+            else:
+                values.append(None)
+                reasons.append(str(Reason.NOT_FINITE_VALUE))
+    each = len(features)
+    return pl.DataFrame(
+        {
+            "label": np.repeat(np.array(list(found), dtype=np.int64), each),
+            "region": pl.Series([names[label] for label in found], dtype=pl.String).gather(
+                np.repeat(np.arange(len(found)), each)
+            ),
+            "feature": list(features) * len(found),
+            "value": values,
+            "reason": reasons,
+        },
+        schema=SCHEMA,
+    )
+
+
+def features_of(region: Region, policy: Policy, shared: Shared | None = None) -> Values:
+    """Every feature of one region, or its reason, by name (at least those of the policy).
+
+    ``shared`` carries over, from policy to policy, what does not depend on grey levels.
+    """
     families = set(policy.families)
-    if "morphology" in families:
-        values |= morphological_features(region, policy.autocorrelation_box_voxels)
-    if "local_intensity" in families:
-        local_peak, global_peak = intensity_peaks(
-            region.image, region.intensity_mask, region.spacing
-        )
-        values |= {"loc_peak_loc": local_peak, "loc_peak_glob": global_peak}
-    if "statistics" in families:
-        values |= intensity_statistics(region.intensities)
+    shared = {} if shared is None else shared
+    values: Values = {}
+    for family, limit in (
+        ("morphology", policy.autocorrelation_box_voxels),
+        ("local_intensity", 0),
+        ("statistics", 0),
+    ):
+        if family in families:
+            if (family, limit) not in shared:
+                shared[family, limit] = _undiscretised_features(region, family, limit)
+            values |= shared[family, limit]
     if "intensity_volume_histogram" in families:
         values |= volume_histogram_features(region.intensities, policy)
     if families & (_TEXTURE_FAMILIES | {"intensity_histogram"}):
         values |= _discretised_features(region, policy)
     return values
+
+
+def _undiscretised_features(region: Region, family: str, autocorrelation_box: int) -> Values:
+    """A family that works on intensities as they are."""
+    if family == "morphology":
+        return morphological_features(region, autocorrelation_box)
+    if family == "statistics":
+        return intensity_statistics(region.intensities)
+    local_peak, global_peak = intensity_peaks(region.image, region.intensity_mask, region.spacing)
+    return {"loc_peak_loc": local_peak, "loc_peak_glob": global_peak}
 
 
 def _discretised_features(region: Region, policy: Policy) -> Values:

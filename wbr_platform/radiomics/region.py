@@ -5,6 +5,7 @@ The image is interpolated once, over all regions; each region's membership on it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ from wbr_platform.radiomics.interpolation import (
     spline_taps,
 )
 from wbr_platform.radiomics.local_intensity import peak_margin
-from wbr_platform.radiomics.policy import Policy
+from wbr_platform.radiomics.policy import FixedBinNumber, Policy
 from wbr_platform.radiomics.reasons import Reason
 
 # Memberships this close to the threshold reach it: rounding must not decide (0.4999… for 0.5).
@@ -81,6 +82,7 @@ class RegionSource:
     def __init__(self, volume: Volume, labelmap: LabelMap, policy: Policy) -> None:
         self._policy = policy
         self._labels = np.asarray(labelmap.array)
+        self.labels = tuple(sorted(labelmap.labels))
         self._boxes = label_boxes(self._labels, max(labelmap.labels, default=0))
         old = volume.geometry
         self._grid = policy_grid(old, policy)
@@ -119,6 +121,11 @@ class RegionSource:
         tight = core[0], core[1], core[2]
         padded[tight] = mask[inner]
         return resegmented(image, padded, tight, self.spacing, self._policy)
+
+    def box_voxels(self, label: int) -> int:
+        """Voxels of the label's box on the image's grid: how long its features will take."""
+        box = self._boxes[label - 1]
+        return 0 if box is None else math.prod(side.stop - side.start for side in box)
 
     def _membership(self, label: int, old_box: Box) -> tuple[NDArray[np.bool_], Box]:
         """The label's mask on the new grid, and the box of that grid which it fills."""
@@ -188,6 +195,21 @@ class RegionSource:
         return interpolate(coefficients, (shifted[0], shifted[1], shifted[2]))
 
 
+def region_parameters(policy: Policy) -> Policy:
+    """The policy with neutral values wherever they do not change the regions."""
+    return Policy(
+        name="regions",
+        discretisation=FixedBinNumber(1),
+        spacing=policy.spacing,
+        image_interpolator=policy.image_interpolator,
+        mask_threshold=policy.mask_threshold,
+        round_intensities=policy.round_intensities,
+        resegmentation_range=policy.resegmentation_range,
+        outlier_sigma=policy.outlier_sigma,
+        glcm_distance=max(policy.glcm_distance, policy.neighbourhood_distance),
+    )
+
+
 def region_margin(spacing: Spacing, policy: Policy) -> Margin:
     """How many voxels (z, y, x) round a region its features may look at."""
     least = max(1, policy.glcm_distance, policy.neighbourhood_distance)
@@ -247,5 +269,5 @@ def regions(
 ) -> Iterator[tuple[int, str, Region | Reason]]:
     """Every label with its name and its region, in the order of the labels."""
     source = RegionSource(volume, labelmap, policy)
-    for label, name in sorted(labelmap.labels.items()):
-        yield label, name, source.region(label)
+    for label in source.labels:
+        yield label, labelmap.labels[label], source.region(label)

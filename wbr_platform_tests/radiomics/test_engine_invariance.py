@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wbr_platform.imaging import LabelMap
-from wbr_platform.radiomics.engine import extract
-from wbr_platform.radiomics.policy import PRESETS, FixedBinSize
+from wbr_platform.radiomics.engine import extract, extract_policies
+from wbr_platform.radiomics.policy import PRESETS, FixedBinNumber, FixedBinSize
 from wbr_platform_tests.radiomics.helpers import (
     WHOLE_POLICY,
     as_dict,
@@ -117,3 +117,31 @@ def test_scaling_intensities_and_bins_together_keeps_textures(seed: int, factor:
     second = features(levels * np.float32(factor), mask, scaled_policy)
     textures = [n for n in first if n.startswith(("cm_", "rlm_", "szm_", "dzm_", "ngt_", "ngl_"))]
     assert_same({n: first[n] for n in textures}, {n: second[n] for n in textures})
+
+
+def test_threads_change_nothing() -> None:
+    image, _ = blob((12, 13, 14), seed=5)
+    labels = np.random.default_rng(1).integers(0, 6, image.shape).astype(np.uint8)
+    volume = volume_of(image)
+    labelmap = LabelMap(labels, volume.geometry, {k: f"region {k}" for k in (5, 3, 1, 2, 4, 9)})
+    alone = extract(volume, labelmap, WHOLE_POLICY)
+    assert alone["label"].unique(maintain_order=True).to_list() == [1, 2, 3, 4, 5, 9]
+    assert extract(volume, labelmap, WHOLE_POLICY, threads=3).equals(alone)
+
+
+def test_several_policies_in_one_run_give_what_each_gives_alone() -> None:
+    image, mask = blob(seed=6)
+    volume = volume_of(image)
+    labelmap = LabelMap(mask.astype(np.uint8), volume.geometry, {1: "region"})
+    policies = (
+        WHOLE_POLICY,
+        replace(WHOLE_POLICY, name="bins", discretisation=FixedBinNumber(16)),
+        replace(WHOLE_POLICY, name="resampled", spacing=(2.0, 2.0, 2.0)),
+        replace(WHOLE_POLICY, name="no moran", autocorrelation_box_voxels=1),
+    )
+    found = extract_policies(volume, labelmap, policies)
+    assert list(found) == [policy.name for policy in policies]
+    for policy in policies:
+        assert found[policy.name].equals(extract(volume, labelmap, policy)), policy.name
+    with pytest.raises(ValueError, match="same name"):
+        extract_policies(volume, labelmap, (WHOLE_POLICY, WHOLE_POLICY))
