@@ -13,6 +13,16 @@ from wbr_platform.radiomics.reasons import Reason, Values, ratio
 
 
 @njit(cache=True, nogil=True)
+def _power_sums(values: Any, counts: Any) -> tuple[float, float]:
+    """Σ x and Σ x². Not left to BLAS, whose threads would cost more than the sum."""
+    total, squares = 0.0, 0.0
+    for k in range(len(values)):
+        total += counts[k] * values[k]
+        squares += counts[k] * values[k] * values[k]
+    return total, squares
+
+
+@njit(cache=True, nogil=True)
 def _central_sums(
     values: Any, counts: Any, mean: float, median: float, low: float, high: float
 ) -> tuple[float, float, float, float, float, float]:
@@ -48,8 +58,9 @@ def _central_sums(
 
 def intensity_statistics(intensities: NDArray[np.float64]) -> Values:
     """The 18 statistics of a region's intensities (n,), n at least 1."""
-    values = distribution(np.sort(intensities), np.ones(len(intensities), dtype=np.int64))
-    energy = float(intensities @ intensities)
+    ordered, once = np.sort(intensities), np.ones(len(intensities), dtype=np.int64)
+    values = distribution(ordered, once)
+    energy = _power_sums(ordered, once)[1]
     values["energy"] = energy
     values["rms"] = math.sqrt(energy / len(intensities))
     return {f"stat_{name}": value for name, value in values.items()}
@@ -64,7 +75,7 @@ def distribution(values: NDArray[np.float64], counts: NDArray[np.int64]) -> Valu
     ends = counts.cumsum()
     lower_quartile, upper_quartile = _percentile(values, ends, 25), _percentile(values, ends, 75)
     low, median, high = (_percentile(values, ends, percent) for percent in (10, 50, 90))
-    mean = float(values @ counts) / int(ends[-1])
+    mean = _power_sums(values, counts)[0] / int(ends[-1])
     lowest, highest = float(values[0]), float(values[-1])
     variance, third, fourth, mad, robust, from_median = _central_sums(
         values, counts, mean, median, low, high
