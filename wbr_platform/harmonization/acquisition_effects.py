@@ -21,6 +21,7 @@ from wbr_platform.harmonization.alternatives import (
     Treatment,
     treated,
 )
+from wbr_platform.harmonization.location_scale import missing_patterns
 from wbr_platform.harmonization.log_rule import logged_features
 from wbr_platform.harmonization.variance_models import (
     Explained,
@@ -170,13 +171,13 @@ def _tissue_rows(
     with np.errstate(invalid="ignore", divide="ignore"):
         logarithms = np.log(np.where(values > 0, values, np.nan))
     values = np.where(is_logged & ~(values <= 0).any(axis=0), logarithms, values)
-    for rows, chosen in _by_missing_cells(values):
+    for rows, chosen in missing_patterns(values):
         found, model_name = _models(values[np.ix_(rows, chosen)], design, adjustment, rows, options)
         alone = {
             name: _alone(values[np.ix_(rows, chosen)], columns[rows])
             for name, columns in design.items()
         }
-        for position, feature in enumerate(np.flatnonzero(chosen)):
+        for position, feature in enumerate(chosen):
             common = {
                 "feature": names[feature],
                 "patients": int(rows.sum()),
@@ -238,13 +239,6 @@ def _columns(column: pl.Series) -> Array:
 
 def _levels(column: pl.Series) -> int | None:
     return None if column.dtype.is_numeric() else column.n_unique()
-
-
-def _by_missing_cells(values: Array) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Rows that are complete, and the features that miss the same cells."""
-    patterns, pattern_of = np.unique(np.isnan(values), axis=1, return_inverse=True)
-    for k in range(patterns.shape[1]):
-        yield ~patterns[:, k], pattern_of.ravel() == k
 
 
 def _models(

@@ -31,9 +31,8 @@ def apply_to_table(
 
     The table needs the columns of the fit: features, batch, covariates (and ``tissue``). Columns
     come out as from :func:`~wbr_platform.harmonization.table.harmonize_table`. A row of an unknown
-    batch or tissue, or without its batch or covariates, has no harmonised values and a reason. Raises
-    Refusal ALREADY_HARMONIZED,
-    MISSING_COLUMN, NOT_A_NUMBER.
+    batch or tissue, or without its batch or covariates, has no harmonised values and a reason.
+    Raises Refusal ALREADY_HARMONIZED, MISSING_COLUMN, NOT_A_NUMBER.
     """
     refuse_marked(frame)
     if tissue is None and len(estimates) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,12 +69,19 @@ def least_squares(design: Array, values: Array) -> Array:
 
     Features that miss the same cells share one factorisation.
     """
-    missing = np.isnan(values)
     coefficients = np.full((design.shape[1], values.shape[1]), np.nan)
-    patterns, pattern_of = np.unique(missing, axis=1, return_inverse=True)
-    for k in range(patterns.shape[1]):
-        rows, features = ~patterns[:, k], pattern_of.ravel() == k
+    for rows, features in missing_patterns(values):
         if not is_singular(design[rows]):
             solution = np.linalg.lstsq(design[rows], values[np.ix_(rows, features)], rcond=None)
             coefficients[:, features] = solution[0]
     return coefficients
+
+
+def missing_patterns(values: Array) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+    """For each pattern of missing cells: the complete rows (patients,) and the features with it."""
+    missing = np.isnan(values)
+    features_of: dict[bytes, list[int]] = {}
+    for feature, pattern in enumerate(np.packbits(missing, axis=0).T.copy()):
+        features_of.setdefault(pattern.tobytes(), []).append(feature)
+    for features in features_of.values():
+        yield ~missing[:, features[0]], np.array(features)
