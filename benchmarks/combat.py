@@ -2,7 +2,7 @@
 
     python benchmarks/combat.py [--json]
 
-Ours is compared with the algorithm of the R and Python programs written plainly: feature by feature,
+Ours is compared with the algorithm of other programs written plainly: feature by feature,
 as a straightforward program has it, and vectorised, reading the batch again in every iteration
 where ours keeps its moments. The vectorised one checks nothing, knows no missing cells and keeps
 nothing to be stored: it is the floor. Installed programs (neuroCombat, inmoose) are timed as well.
