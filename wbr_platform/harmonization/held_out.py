@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 
 _DRAWS_PER_RESAMPLE = 10
 _SMALLEST_HELD_OUT = 2
+# Rows of the differences in one resample; all but the ratio are variances.
+_SHIFT, _WITHIN, _RATIO, _SCALE = range(4)
 _INTERVAL = (2.5, 97.5)
 
 
@@ -29,26 +31,38 @@ class BatchDifference:
     """How far batches differ in held-out patients, one entry a feature; NaN where unknown.
 
     ``shift`` (standard deviations of the feature, between batches) with the 2.5 and 97.5
-    percentiles over resamples, ``eta_squared`` the share of variance between batches, both
-    corrected for the sampling error of the held-out means; ``variance_ratio`` the greatest batch
-    variance over the smallest, median over resamples and not corrected (a few patients give 2 or 3
-    by chance).
+    percentiles over resamples, ``scale`` the standard deviation between the batches' own standard
+    deviations, ``eta_squared`` the share of variance between batches: corrected for the sampling
+    error of held-out means and spreads. ``variance_ratio`` is the greatest batch variance over the
+    smallest, median over resamples and not corrected (a few patients give 2 or 3 by chance).
     """
 
     shift: Array
     shift_low: Array
     shift_high: Array
+    scale: Array
     eta_squared: Array
     variance_ratio: Array
 
 
 @dataclass(frozen=True)
 class HeldOutEffects:
-    """Differences between batches without and with ComBat, over ``resamples`` cohorts."""
+    """Differences between batches without and with ComBat, over ``resamples`` cohorts.
+
+    ``gain_share`` (features,): in which share of the resamples the squared distance between batches
+    (shift and scale together, as Wasserstein has it for normal distributions) became smaller.
+    """
 
     before: BatchDifference
     after: BatchDifference
+    gain_share: Array
     resamples: int
+
+    @property
+    def gains(self) -> NDArray[np.bool_]:
+        """Where batches came closer: on the whole, and in at least half of the resamples."""
+        distance = [np.hypot(side.shift, side.scale) for side in (self.before, self.after)]
+        return (distance[1] < distance[0]) & (self.gain_share >= 0.5)
 
 
 def held_out_effects(
@@ -86,11 +100,9 @@ def held_out_effects(
             break
     if not found:
         raise Refusal("BOOTSTRAP_FAILED", "no resampled cohort can be fitted")
-    return HeldOutEffects(
-        _summary(np.array([pair[0] for pair in found])),
-        _summary(np.array([pair[1] for pair in found])),
-        len(found),
-    )
+    before, after = (np.array([pair[side] for pair in found]) for side in (0, 1))
+    closer = after[:, _SHIFT] + after[:, _SCALE] < before[:, _SHIFT] + before[:, _SCALE]
+    return HeldOutEffects(_summary(before), _summary(after), closer.mean(axis=0), len(found))
 
 
 def _residuals(
@@ -121,7 +133,7 @@ def _residuals(
 
 
 def _differences(values: Array, index: NDArray[np.intp]) -> Array:
-    """Shift variance, within variance and variance ratio of batches, shape (3, features)."""
+    """Shift, within, ratio and scale of the batches, shape (4, features)."""
     groups = [values[index == k] for k in range(int(index.max()) + 1)]
     counts = np.array([np.isfinite(part).sum(axis=0) for part in groups]).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -139,13 +151,18 @@ def _differences(values: Array, index: NDArray[np.intp]) -> Array:
         shift = (weights * (means - centre) ** 2).sum(axis=0) - noise
         within = (weights * variances).sum(axis=0)
         ratio = variances.max(axis=0) / variances.min(axis=0)
+        spreads = np.sqrt(variances)
+        # The variance of a standard deviation, of normal values.
+        of_spreads = variances / (2 * (counts - 1))
+        scale = (weights * (spreads - (weights * spreads).sum(axis=0)) ** 2).sum(axis=0)
+        scale -= (weights * (1 - weights) * of_spreads).sum(axis=0)
     usable = (counts >= _SMALLEST_HELD_OUT).all(axis=0)
-    return np.where(usable, np.array([shift, within, ratio]), np.nan)
+    return np.where(usable, np.array([shift, within, ratio, scale]), np.nan)
 
 
 def _summary(differences: Array) -> BatchDifference:
-    """Over resamples; ``differences`` (resamples, 3, features)."""
-    shift, within, ratio = differences.transpose(1, 0, 2)
+    """Over resamples; ``differences`` (resamples, 4, features)."""
+    shift, within, ratio, scale = differences.transpose(1, 0, 2)
     known = np.isfinite(shift).any(axis=0)
 
     def reduced(values: Array, statistic: Any) -> Array:
@@ -165,6 +182,7 @@ def _summary(differences: Array) -> BatchDifference:
         shift=np.sqrt(positive),
         shift_low=np.sqrt(np.maximum(low, 0.0)),
         shift_high=np.sqrt(np.maximum(high, 0.0)),
+        scale=np.sqrt(np.maximum(reduced(scale, lambda part: np.nanmean(part, axis=0)), 0.0)),
         eta_squared=eta_squared,
         variance_ratio=reduced(ratio, lambda part: np.nanmedian(part, axis=0)),
     )

@@ -81,8 +81,8 @@ def harmonize_table(
 
     Without ``features`` all columns of decimal numbers are taken, and of whole numbers those with
     more than two values in the table, but for named columns and a key (a whole number that differs
-    in every row). ``covariates`` are columns whose effect is kept. All features that can be are
-    harmonised, whatever their verdict.
+    in every row); a column of numbers with a text in it is refused. ``covariates`` are columns
+    whose effect is kept. All features that can be are harmonised, whatever their verdict.
 
     Raises Refusal: ALREADY_HARMONIZED, MISSING_COLUMN, NO_FEATURES, NOT_A_NUMBER, MIXED_TISSUES (a
     column such as region holds several names and ``tissue`` is not given), OUTCOME_IS_COVARIATE,
@@ -159,9 +159,17 @@ def _numeric(frame: pl.DataFrame, named: Sequence[str]) -> list[str]:
         if column.name in named:
             continue
         counted = column.dtype.is_integer() and 2 < column.n_unique() < frame.height
-        if column.dtype.is_float() or counted:
+        if column.dtype.is_float() or counted or _mostly_numbers(column):
             names.append(column.name)
     return names
+
+
+def _mostly_numbers(column: pl.Series) -> bool:
+    """A text column that was meant to hold numbers: it must not be passed over in silence."""
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return False
+    numbers = column.drop_nulls().cast(pl.Float64, strict=False)
+    return numbers.n_unique() > 2 and 2 * numbers.null_count() < len(numbers)
 
 
 def _long(

@@ -14,7 +14,11 @@ from wbr_platform.refusal import Refusal
 MARK = "harmonized_by"
 REASON = "harmonization_reason"
 
-_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+# Missing values as other programs write them, the errors of spreadsheets among them.
+_MISSING = [
+    *("", "NA", "N/A", "NaN", "nan", "-nan", "-nan(ind)", "NULL", "null", "None"),
+    *("#N/A", "#NAME?", "#DIV/0!", "#NUM!", "#VALUE!", "#REF!", "#NULL!"),
+]
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -70,7 +74,11 @@ def require_numbers(frame: pl.DataFrame, names: Sequence[str]) -> None:
     # A column without any value is read as text.
     texts = [name for name in texts if frame[name].null_count() < frame.height]
     if texts:
-        raise Refusal("NOT_A_NUMBER", f"{', '.join(texts)} does not hold numbers")
+        raise Refusal(
+            "NOT_A_NUMBER",
+            f"{', '.join(texts)} does not hold numbers alone",
+            "leave the cell of a missing value empty",
+        )
 
 
 def finished(

@@ -71,6 +71,9 @@ VERDICT_SCHEMA: Mapping[str, type[pl.DataType]] = {
             "held_out_shift_after",
             "held_out_shift_after_low",
             "held_out_shift_after_high",
+            "held_out_scale_before",
+            "held_out_scale_after",
+            "held_out_gain_share",
             "held_out_variance_ratio_before",
             "held_out_variance_ratio_after",
             "held_out_eta_squared_before",
@@ -290,7 +293,8 @@ def _feature_rows(
             "largest_scale_fitted": _known(np.sqrt(estimates.delta_star[:, k].max())),
             **_held_out_columns(effects, k),
         }
-        verdict, code, reason = _verdict(numbers, estimates.reasons[k], composition, entered)
+        gains = bool(effects.gains[k])
+        verdict, code, reason = _verdict(numbers, estimates.reasons[k], composition, entered, gains)
         rows.append(
             {
                 "feature": name,
@@ -320,11 +324,15 @@ def _size_columns(entered: _Entered, feature: int) -> dict[str, Any]:
 
 
 def _held_out_columns(effects: HeldOutEffects, feature: int) -> dict[str, Any]:
-    columns: dict[str, Any] = {"resamples": effects.resamples}
+    columns: dict[str, Any] = {
+        "resamples": effects.resamples,
+        "held_out_gain_share": _known(effects.gain_share[feature]),
+    }
     for when, side in (("before", effects.before), ("after", effects.after)):
         columns[f"held_out_shift_{when}"] = _known(side.shift[feature])
         columns[f"held_out_shift_{when}_low"] = _known(side.shift_low[feature])
         columns[f"held_out_shift_{when}_high"] = _known(side.shift_high[feature])
+        columns[f"held_out_scale_{when}"] = _known(side.scale[feature])
         columns[f"held_out_variance_ratio_{when}"] = _known(side.variance_ratio[feature])
         columns[f"held_out_eta_squared_{when}"] = _known(side.eta_squared[feature])
     return columns
@@ -335,6 +343,7 @@ def _verdict(
     feature_reason: str | None,
     composition: _Composition,
     entered: _Entered,
+    gains: bool,
 ) -> tuple[str, str, str]:
     """Verdict, reason code and a sentence; the first condition that fails decides."""
     if feature_reason is not None:
@@ -358,12 +367,12 @@ def _verdict(
     before, after = numbers["held_out_shift_before"], numbers["held_out_shift_after"]
     if before is None or after is None:
         return DO_NOT_APPLY, "BOOTSTRAP_FAILED", "too few values to judge held-out patients"
-    ratios = [numbers[f"held_out_variance_ratio_{when}"] for when in ("before", "after")]
+    scales = [numbers[f"held_out_scale_{when}"] for when in ("before", "after")]
     change = (
-        f"held-out shift {before:.2f} to {after:.2f} SD, variance ratio "
-        f"{ratios[0]:.2f} to {ratios[1]:.2f}"
+        f"held-out shift {before:.2f} to {after:.2f} SD, scale {scales[0]:.2f} to {scales[1]:.2f}, "
+        f"closer in {numbers['held_out_gain_share']:.0%} of resamples"
     )
-    if after >= before and ratios[1] >= ratios[0]:
+    if not gains:
         return DO_NOT_APPLY, "NO_HELD_OUT_GAIN", change
     if of_covariate >= IMBALANCED:
         return (

@@ -212,6 +212,13 @@ class TestRefusals:
 
 
 def test_missing_values_as_other_programs_write_them(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("scanner,x\nA,1.5\nB,NA\nA,NaN\n")
+    (tmp_path / "t.csv").write_text("scanner,x\nA,1.5\nB,NA\nA,NaN\nB,#NAME?\n")
     frame = read_table(tmp_path / "t.csv")
-    assert frame["x"].to_list() == [1.5, None, None]
+    assert frame["x"].to_list() == [1.5, None, None, None]
+
+
+def test_a_number_column_with_a_text_in_it_is_not_passed_over() -> None:
+    texts = [f"{value:.3f}" for value in TABLE["entropy"]]
+    texts[7] = "see note"
+    with pytest.raises(Refusal, match=r"^NOT_A_NUMBER: entropy"):
+        harmonize_table(TABLE.with_columns(entropy=pl.Series(texts)), "scanner", options=QUICK)

@@ -55,6 +55,8 @@ def test_shift_and_scale_are_harmonised_and_the_gain_is_in_unseen_patients() -> 
     assert codes(frame) == {("apply", "BATCHES_ALIKE")}
     assert (frame["held_out_shift_before"] > 0.3).all()
     assert (frame["held_out_shift_after"] < 0.5 * frame["held_out_shift_before"]).all()
+    assert (frame["held_out_scale_after"] < 0.5 * frame["held_out_scale_before"]).all()
+    assert (frame["held_out_gain_share"] > 0.9).all()
     assert (frame["held_out_variance_ratio_before"] > 3).all()
     assert (frame["held_out_variance_ratio_after"] < 2.2).all()
     assert (frame["held_out_eta_squared_after"] < frame["held_out_eta_squared_before"]).all()
@@ -72,7 +74,7 @@ def test_shift_between_batches_is_estimated_without_bias() -> None:
 
 def test_no_batch_effect_is_left_alone() -> None:
     frame = harmonization_verdicts(long(noise(3, shift=0.0)), options=FAST)
-    assert "NO_HELD_OUT_GAIN" in frame["reason_code"].to_list()
+    assert (frame["reason_code"] == "NO_HELD_OUT_GAIN").mean() > 0.6
     assert frame["held_out_shift_after"].max() < 0.3
 
 
