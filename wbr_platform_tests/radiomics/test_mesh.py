@@ -66,7 +66,7 @@ def test_an_ellipsoid_is_near_the_mesh_of_another_implementation() -> None:
 @given(seed=st.integers(0, 2**20), fill=st.floats(0.02, 0.9))
 def test_the_candidates_hold_the_whole_hull(seed: int, fill: float) -> None:
     mask = random_mask(seed, fill)
-    candidates = surface_mesh(mask, SPACING).hull_candidates
+    candidates = surface_mesh(mask, SPACING).hull_candidates * (np.asarray(SPACING) / 2)
     vertices, _, _, _ = marching_cubes(mask.astype(np.float32), 0.5, spacing=SPACING)
     every, ours = ConvexHull(vertices.astype(np.float64)), ConvexHull(candidates)
     assert ours.volume == pytest.approx(every.volume, rel=1e-5)

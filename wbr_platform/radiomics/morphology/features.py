@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
 
 from wbr_platform.radiomics.crop import occupied_box
 from wbr_platform.radiomics.morphology.autocorrelation import autocorrelation_features
+from wbr_platform.radiomics.morphology.convex_hull import convex_hull, diameter
 from wbr_platform.radiomics.morphology.ellipsoid import ellipsoid_area, ellipsoid_volume
 from wbr_platform.radiomics.morphology.mesh import Mesh, surface_mesh
 from wbr_platform.radiomics.morphology.moments import MaskMoments, intensity_centre, mask_moments
@@ -33,7 +32,7 @@ def morphological_features(region: Region, autocorrelation_box_voxels: int) -> V
         "morph_volume": mesh.volume,
         "morph_vol_approx": float(moments.voxels * np.prod(region.spacing)),
         **_compactness(mesh),
-        **_hull(mesh),
+        **_hull(mesh, region.spacing),
         **_axes(moments, region.spacing, mesh),
         **_bounding_box(region, mesh),
         "morph_com": _centre_of_mass_shift(region, moments),
@@ -62,13 +61,13 @@ def _compactness(mesh: Mesh) -> Values:
     }
 
 
-def _hull(mesh: Mesh) -> Values:
+def _hull(mesh: Mesh, spacing: Spacing) -> Values:
     """Convex hull of the mesh, and the largest distance between two of its vertices."""
-    hull = ConvexHull(mesh.hull_candidates)
+    hull = convex_hull(mesh.hull_candidates, np.asarray(spacing) / 2)
     return {
-        "morph_diam": float(pdist(mesh.hull_candidates[hull.vertices]).max()),
-        "morph_vol_dens_conv_hull": mesh.volume / float(hull.volume),
-        "morph_area_dens_conv_hull": mesh.area / float(hull.area),
+        "morph_diam": diameter(hull.vertices),
+        "morph_vol_dens_conv_hull": mesh.volume / hull.volume,
+        "morph_area_dens_conv_hull": mesh.area / hull.area,
     }
 
 

@@ -14,11 +14,11 @@ from wbr_platform.radiomics.morphology.mesh_tables import Spacing, mesh_tables
 
 @dataclass(frozen=True)
 class Mesh:
-    """``area`` mm², ``volume`` mm³, and mesh vertices (n, 3) in mm with all of the hull's."""
+    """``area`` mm², ``volume`` mm³; in half voxels, mesh vertices (n, 3) with all of the hull's."""
 
     area: float
     volume: float
-    hull_candidates: NDArray[np.float64]
+    hull_candidates: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -131,5 +131,5 @@ def surface_mesh(mask: NDArray[np.bool_], spacing: Spacing) -> Mesh:
     return Mesh(
         area=float(counts @ tables.area),
         volume=float(counts @ tables.volume + heights @ tables.flux),
-        hull_candidates=points * (np.asarray(spacing) / 2),
+        hull_candidates=points,
     )
