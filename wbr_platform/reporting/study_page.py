@@ -33,6 +33,7 @@ class StudyPageInputs:
 
     The frames have the columns of ``store.schemas`` (study_key may be missing; a column that is
     absent counts as null; any frame may be empty). ``pictures`` maps a title to PNG bytes.
+    ``segmenter_notes`` maps an algorithm to what it has to say about its result ("CODE: words").
     ``provenance`` is shown as it is: versions, policy hashes; it may be nested.
     """
 
@@ -44,6 +45,7 @@ class StudyPageInputs:
     biomarkers: pl.DataFrame = field(default_factory=pl.DataFrame)
     segmentation_agreement: pl.DataFrame = field(default_factory=pl.DataFrame)
     features: pl.DataFrame = field(default_factory=pl.DataFrame)
+    segmenter_notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ def study_page(inputs: StudyPageInputs) -> str:
         no_picture=f"No picture: {_why_no_picture(inputs)}.",
         lesions=[main],
         other_lesions=others,
+        segmenter_notes=_segmenter_notes(inputs),
         spread=tables.spread_in_words(inputs.biomarkers),
         burden=tables.burden_table(inputs.biomarkers, algorithms),
         host=tables.host_table(inputs.biomarkers),
@@ -111,6 +114,15 @@ def _notices(inputs: StudyPageInputs) -> list[str]:
         if row["suv_flags"] and inputs.study.get("status") != "refused"
     )
     return notices
+
+
+def _segmenter_notes(inputs: StudyPageInputs) -> list[tuple[str, list[str]]]:
+    """Each algorithm with its notes in words; the codes are for tables."""
+    return [
+        (algorithm_name(algorithm), [note.partition(": ")[2] or note for note in notes])
+        for algorithm, notes in inputs.segmenter_notes.items()
+        if notes
+    ]
 
 
 def _why_no_picture(inputs: StudyPageInputs) -> str:

@@ -181,3 +181,11 @@ def test_the_page_is_light_and_the_same_every_time() -> None:
     html = study_page(study_inputs())
     assert len(html) < 600_000
     assert html == study_page(study_inputs())
+
+
+def test_what_the_algorithms_say_is_on_the_page() -> None:
+    notes = {"suv_4.0": ("BELOW_MINIMUM_VOLUME: 3 components <b> below 3 mL",)}
+    inputs = study_inputs(segmenter_notes=notes)
+    page = study_page(inputs)
+    assert "3 components &lt;b&gt; below 3 mL" in page
+    assert "BELOW_MINIMUM_VOLUME" not in page

@@ -6,6 +6,7 @@ from wbr_platform import __version__
 from wbr_platform.imaging.nifti import read_labelmap
 from wbr_platform.imaging.pictures import fused_slice_picture, whole_body_picture
 from wbr_platform.orchestration.study.step import StepResult, StudyStep
+from wbr_platform.orchestration.study.steps.masks import step_name
 from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.reporting.study_page import StudyPageInputs, study_page
 from wbr_platform.settings import Settings
@@ -28,6 +29,7 @@ def study_report(study: StudyWorkspace) -> StepResult:
     frames["quarantine"] = study.refusals()
     inputs = StudyPageInputs(
         study={"study_key": study.study_key, **rows.row(0, named=True)},
+        segmenter_notes=_segmenter_notes(study),
         pictures=_pictures(study),
         provenance=_provenance(study),
         **frames,
@@ -35,6 +37,17 @@ def study_report(study: StudyWorkspace) -> StepResult:
     page = f"studies/{study.study_key}.html"
     study.store.write_report(page, study_page(inputs))
     return StepResult({"page": page})
+
+
+def _segmenter_notes(study: StudyWorkspace) -> dict[str, list[str]]:
+    """What each segmenter that came to a result noted."""
+    settings = study.settings
+    notes = {}
+    for algorithm in (*settings.lesion_algorithms, *settings.organ_algorithms):
+        manifest = study.store.read_manifest(step_name(algorithm), study.study_key)
+        if manifest is not None and manifest.status == "done":
+            notes[algorithm] = list(manifest.metadata["notes"])
+    return notes
 
 
 def _pictures(study: StudyWorkspace) -> dict[str, bytes]:
@@ -77,5 +90,5 @@ def step(settings: Settings) -> StudyStep:
         group="reports",
         kinds=("html",),
         description="Self-contained HTML page of the study: pictures, tables, what was refused.",
-        code_version="1",
+        code_version="2",
     )
