@@ -14,7 +14,7 @@ NAME = "combat"
 
 
 def validate_combat(data: Path | None = None) -> ValidationReport:
-    """Compare ComBat with its references, and put it to the simulated proofs; about 30 s.
+    """Compare ComBat with its references, and put it to the simulated proofs; about 20 s.
 
     ``data`` is the root of all reference data (None: found by
     :func:`~wbr_platform.validation.reference_folder.reference_folder`). The cases with missing
