@@ -17,6 +17,8 @@ from wbr_platform.store.files import Store
 
 OWNERS = ["team:physics"]
 EXPORTS = dg.AssetKey("export_inventory")
+# Once more for what failed only: what is done is fresh by then.
+RETRY_POLICY: dg.RetryPolicy | None = dg.RetryPolicy(max_retries=1, delay=5)
 # A new export is no news for the studies that were there: their own files' fingerprint is.
 EXPORTS_VERSION = "registered"
 
@@ -109,7 +111,7 @@ def build_study_assets(settings: Settings) -> dg.AssetsDefinition:
         specs=[_spec(step) for step in steps],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(settings.studies_per_run),
-        retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+        retry_policy=RETRY_POLICY,
         pool="studies",
     )
     def study_pipeline(
