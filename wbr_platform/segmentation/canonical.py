@@ -42,6 +42,23 @@ class Canonical:
         z, y, x = (self.geometry.spacing[axis] for axis in self.order)
         return z, y, x
 
+    @property
+    def grid(self) -> Geometry:
+        """The grid of canonical arrays."""
+        columns = self.geometry.direction_matrix[:, ::-1][:, list(self.order)].copy()
+        first = [0, 0, 0]
+        for world in self.backwards:
+            columns[:, world] *= -1
+            first[self.order[world]] = self.geometry.shape[self.order[world]] - 1
+        x, y, z = self.geometry.index_to_world(first)[0]
+        shape = tuple(self.geometry.shape[axis] for axis in self.order)
+        return Geometry(
+            (shape[0], shape[1], shape[2]),
+            self.spacing,
+            (float(x), float(y), float(z)),
+            tuple(float(v) for v in columns[:, ::-1].ravel()),
+        )
+
     def turned(self, array: NDArray[Any]) -> NDArray[Any]:
         """A view of an array of the grid, canonical; writing to it writes to the array."""
         return np.flip(np.transpose(array, self.order), self.backwards)

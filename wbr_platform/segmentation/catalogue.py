@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from wbr_platform.refusal import Refusal
+from wbr_platform.segmentation.classical.segmenter import CLASSICAL
 from wbr_platform.segmentation.fused import SIMPLE, STAPLE
 from wbr_platform.segmentation.imported import ImportedLesions, ImportedOrgans
 from wbr_platform.segmentation.isocontours import A50P, NESTLE, PERCENT_41, PERCENT_50
@@ -16,6 +17,7 @@ from wbr_platform.segmentation.votes import LESION_ADAPTIVE, MV2, MV3
 
 _ALL: tuple[Segmenter, ...] = (
     ImportedOrgans(),
+    CLASSICAL,
     ImportedLesions(),
     SUV_2_5,
     SUV_4_0,

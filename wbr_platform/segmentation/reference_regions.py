@@ -33,6 +33,11 @@ from wbr_platform.segmentation.constants import (
 from wbr_platform.segmentation.painting import SAME_GRID_MM
 from wbr_platform.segmentation.plausibility import LIVER_SUV_MEAN_RANGE
 
+# Regions that a segmenter without masks of liver and aorta draws itself (no organs).
+LIVER_SPHERE_REGION = "other_liver_sphere"
+BLOOD_POOL_REGION = "other_blood_pool"
+BLOOD_SUV_MEAN_RANGE = (0.3, 4.0)
+
 # Places tried before the organ counts as diseased.
 MOST_PLACES = 30
 
@@ -66,6 +71,9 @@ def liver_sphere(pet: Volume, organs: LabelMap | None) -> ReferenceRegion:
     """
     liver = organ_mask(organs, "liver", pet.geometry)
     if liver is None:
+        drawn = organ_mask(organs, LIVER_SPHERE_REGION, pet.geometry)
+        if drawn is not None:
+            return _as_drawn("liver_sphere", pet, drawn, LIVER_SUV_MEAN_RANGE, "LIVER_DISEASED")
         raise Refusal("LIVER_UNKNOWN", "there is no mask of the liver", "run an organ segmenter")
     places = _liver_places(liver, pet.geometry)
     found = _first_normal("liver_sphere", pet, liver, places, _sphere, LIVER_SUV_MEAN_RANGE)
@@ -83,14 +91,52 @@ def aortic_cylinder(pet: Volume, organs: LabelMap | None) -> ReferenceRegion:
     """
     aorta = organ_mask(organs, "aorta", pet.geometry)
     if aorta is None:
+        drawn = organ_mask(organs, BLOOD_POOL_REGION, pet.geometry)
+        if drawn is not None:
+            return _as_drawn("blood_pool", pet, drawn, BLOOD_SUV_MEAN_RANGE, "BLOOD_POOL_UNEVEN")
         raise Refusal("AORTA_UNKNOWN", "there is no mask of the aorta", "run an organ segmenter")
     places = _aorta_places(aorta, pet.geometry)
-    found = _first_normal("blood_pool", pet, aorta, places, _cylinder, (0.3, 4.0))
+    found = _first_normal("blood_pool", pet, aorta, places, _cylinder, BLOOD_SUV_MEAN_RANGE)
     if isinstance(found, ReferenceRegion):
         return found
     if found == 0:
         raise Refusal("AORTA_TOO_SMALL", "no cylinder of 1 cm x 2 cm fits into the aorta")
     raise Refusal("BLOOD_POOL_UNEVEN", f"no even cylinder among {found} places in the aorta")
+
+
+def sphere_in(
+    image: Volume, liver: BoolArray, plausible: tuple[float, float]
+) -> ReferenceRegion | None:
+    """The first normal sphere in any part of a mask, deepest first; None when there is none."""
+    box, depth = _depth(liver, image.geometry)
+    radius = LIVER_SPHERE_DIAMETER_MM / 2
+    index = np.argwhere(depth >= radius) + [side.start for side in box]
+    places = _apart(index, depth, box, image.geometry, radius)
+    found = _first_normal("liver_sphere", image, liver, places, _sphere, plausible)
+    return found if isinstance(found, ReferenceRegion) else None
+
+
+def cylinder_in(
+    image: Volume, aorta: BoolArray, plausible: tuple[float, float]
+) -> ReferenceRegion | None:
+    """The first normal cylinder in any part of a mask, deepest first; None when there is none."""
+    box, depth = _depth(aorta, image.geometry)
+    radius = BLOOD_CYLINDER_DIAMETER_MM / 2
+    index = np.argwhere(depth >= radius) + [side.start for side in box]
+    places = _apart(index, depth, box, image.geometry, radius)
+    found = _first_normal("blood_pool", image, aorta, places, _cylinder, plausible)
+    return found if isinstance(found, ReferenceRegion) else None
+
+
+def _as_drawn(
+    name: str, pet: Volume, mask: BoolArray, plausible: tuple[float, float], code: str
+) -> ReferenceRegion:
+    """A region that came drawn, checked as any other."""
+    suv = pet.array[mask].astype(np.float64)
+    if not _normal(suv, float(np.median(suv)), plausible):
+        raise Refusal(code, f"the {name} that came with the organs is not normal")
+    index = np.argwhere(mask)
+    return _region(name, pet, index, index.mean(axis=0), tried=1)
 
 
 def organ_mask(organs: LabelMap | None, name: str, geometry: Geometry) -> BoolArray | None:
@@ -220,21 +266,29 @@ def _first_normal(
         tried += 1
         suv = pet.array[tuple(at.T)].astype(np.float64)
         if _normal(suv, usual, plausible):
-            low, high = at.min(axis=0), at.max(axis=0) + 1
-            z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-            mask = np.zeros(high - low, dtype=bool)
-            mask[tuple((at - low).T)] = True
-            centre = pet.geometry.index_to_world(place)[0]
-            return ReferenceRegion(
-                name,
-                (z, y, x),
-                mask,
-                float(suv.mean()),
-                float(suv.std(ddof=1)),
-                (float(centre[0]), float(centre[1]), float(centre[2])),
-                tried,
-            )
+            return _region(name, pet, at, place, tried)
     return tried
+
+
+def _region(
+    name: str, pet: Volume, at: Offsets, place: NDArray[Any], tried: int
+) -> ReferenceRegion:
+    """A region of the voxels ``at`` (n, 3)."""
+    suv = pet.array[tuple(at.T)].astype(np.float64)
+    low, high = at.min(axis=0), at.max(axis=0) + 1
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    mask = np.zeros(high - low, dtype=bool)
+    mask[tuple((at - low).T)] = True
+    centre = pet.geometry.index_to_world(place)[0]
+    return ReferenceRegion(
+        name,
+        (z, y, x),
+        mask,
+        float(suv.mean()),
+        float(suv.std(ddof=1)),
+        (float(centre[0]), float(centre[1]), float(centre[2])),
+        tried,
+    )
 
 
 def _normal(suv: NDArray[np.float64], usual: float, plausible: tuple[float, float]) -> bool:

@@ -33,6 +33,12 @@ def test_every_axis_order(order: tuple[int, int, int], signs: tuple[int, int, in
         step = np.diff(coordinate, axis=axis)
         assert (step > 0).all()
         assert np.allclose(step, canonical.spacing[axis] * np.cos(tilt if name else 0))
+    grid = canonical.grid
+    turned_points = [canonical.turned(points[:, i].reshape(geometry.shape)) for i in range(3)]
+    indices = np.indices(grid.shape).reshape(3, -1).T
+    np.testing.assert_allclose(
+        grid.index_to_world(indices), np.stack(turned_points, -1).reshape(-1, 3), atol=1e-9
+    )
     array = np.arange(120).reshape(geometry.shape)
     np.testing.assert_array_equal(canonical.back(canonical.turned(array)), array)
     canonical.turned(array)[0, 0, 0] = -1

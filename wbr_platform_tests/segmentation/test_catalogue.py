@@ -14,6 +14,7 @@ def test_names_and_targets() -> None:
     targets = {name: one.target for name, one in SEGMENTERS.items()}
     assert targets == {
         "imported_organs": "organs",
+        "classical": "organs",
         "imported_lesions": "lesions",
         "suv_2.5": "lesions",
         "suv_4.0": "lesions",
@@ -30,7 +31,7 @@ def test_names_and_targets() -> None:
     }
     assert all(isinstance(one, Segmenter) for one in SEGMENTERS.values())
     assert all(name == one.name and one.version for name, one in SEGMENTERS.items())
-    assert [one.name for one in segmenters_of("organs")] == ["imported_organs"]
+    assert [one.name for one in segmenters_of("organs")] == ["imported_organs", "classical"]
 
 
 def test_an_unknown_name_is_refused() -> None:

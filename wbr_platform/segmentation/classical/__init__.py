@@ -1,0 +1,1 @@
+"""Organs and tissues from HU and uptake alone: no model, no weights."""
