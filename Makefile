@@ -52,5 +52,17 @@ docs: install
 		$(BIN)/wbr validate $$name --markdown docs/validation_$$name.md > /dev/null || true; \
 	done
 
+# PyRadiomics beside our own engine, in an environment of its own: it must not be in the way.
+.venv-peer/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-peer
+	.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e . pytest pytest-xdist hypothesis numpy setuptools wheel versioneer
+	.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--no-build-isolation -e '.[pyradiomics]'
+	@touch $@
+
+test-peer: .venv-peer/.installed
+	.venv-peer/bin/python -m pytest -n 2 -m peer
+
 clean:
 	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
