@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,15 @@ def cylinder_in(
     places = _apart(index, depth, box, image.geometry, radius)
     found = _first_normal("blood_pool", image, aorta, places, _cylinder, plausible)
     return found if isinstance(found, ReferenceRegion) else None
+
+
+def place_by_shape(organs: LabelMap, organ: Literal["liver", "aorta"]) -> ReferenceRegion:
+    """Sphere or cylinder at the deepest place that holds it, with no image to check it on.
+
+    Its mean and SD say nothing (1 and 0). Raises the same Refusals.
+    """
+    uniform = Volume(np.ones(organs.geometry.shape, dtype=np.float32), organs.geometry, "SUVbw")
+    return liver_sphere(uniform, organs) if organ == "liver" else aortic_cylinder(uniform, organs)
 
 
 def _as_drawn(
