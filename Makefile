@@ -56,7 +56,7 @@ docs: install
 .venv-peer/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-peer
 	.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e . pytest pytest-xdist hypothesis numpy setuptools wheel versioneer
+		-e . pytest pytest-xdist hypothesis numpy 'setuptools>=77,<81' wheel versioneer
 	.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		--no-build-isolation -e '.[pyradiomics]'
 	@touch $@
