@@ -15,6 +15,7 @@ from scipy import special, stats
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+_LARGEST_SHARE = 0.999
 # Shares of variance between groups at which the likelihood is evaluated.
 _SHARES = np.concatenate([np.linspace(0.0, 0.98, 99), [0.985, 0.99, 0.995]])
 
@@ -80,11 +81,15 @@ def _residual_squares(design: Array, values: Array) -> tuple[int, Array]:
 def _partial_eta_squared(statistic: Array, numerator: int, degrees: int) -> Explained:
     tail = (1 - CONFIDENCE) / 2
     patients = numerator + degrees + 1
+    # Beyond this the series behind the distribution takes hours.
+    largest = _LARGEST_SHARE / (1 - _LARGEST_SHARE) * degrees / numerator
     limits = [
-        _noncentrality(statistic, numerator, degrees, probability)
+        _noncentrality(np.minimum(statistic, largest), numerator, degrees, probability)
         for probability in (1 - tail, tail)
     ]
     low, high = (limit / (limit + patients) for limit in limits)
+    # As close to the truth as a share that is nearly everything needs to be.
+    high = np.where(statistic > largest, 1.0, high)
     share = statistic * numerator / (statistic * numerator + degrees)
     return Explained(share, low, high, stats.f.sf(statistic, numerator, degrees))
 

@@ -116,3 +116,13 @@ def test_no_scanner_effect_is_rarely_claimed() -> None:
     assert found is not None
     assert (found.p_value < 0.05).mean() < 0.08
     assert (found.low == 0).mean() > 0.93
+
+
+def test_a_feature_that_is_the_factor_does_not_take_for_ever() -> None:
+    group = np.repeat([0, 1, 2], 40)
+    values = np.array([1.0, 2.0, 4.0])[group][:, None] + 1e-13 * RNG.normal(size=(120, 2))
+    found = fixed_effects(values, {"scanner": indicators(group)}, NONE).factors["scanner"]
+    assert found is not None
+    np.testing.assert_allclose(found.share, 1.0)
+    assert (found.low > 0.99).all()
+    assert (found.high == 1).all()
