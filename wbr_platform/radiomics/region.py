@@ -49,7 +49,8 @@ class Region:
 
     ``image``, ``morphological_mask`` and ``intensity_mask`` (the part that re-segmentation left)
     share their axes (z, y, x). Voxels beyond the image are NaN. ``box`` is the morphological
-    mask's tight box; ``intensities`` (n,) are those of the intensity mask. ``spacing`` in mm.
+    mask's tight box, ``place`` the same box on the policy's grid; ``intensities`` (n,) are those
+    of the intensity mask. ``spacing`` in mm.
     """
 
     image: NDArray[np.floating[Any]]
@@ -57,6 +58,7 @@ class Region:
     intensity_mask: NDArray[np.bool_]
     intensities: NDArray[np.float64]
     box: Box
+    place: Box
     spacing: Spacing
 
 
@@ -110,7 +112,8 @@ class RegionSource:
         placed = [
             slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner, strict=True)
         ]
-        wide = grown((placed[0], placed[1], placed[2]), self._margin)
+        place = placed[0], placed[1], placed[2]
+        wide = grown(place, self._margin)
         on_window = [
             slice(w.start - o.start, w.stop - o.start)
             for w, o in zip(wide, self._window, strict=True)
@@ -120,7 +123,7 @@ class RegionSource:
         core = [slice(m, n - m) for m, n in zip(self._margin, image.shape, strict=True)]
         tight = core[0], core[1], core[2]
         padded[tight] = mask[inner]
-        return resegmented(image, padded, tight, self.spacing, self._policy)
+        return resegmented(image, padded, (tight, place), self.spacing, self._policy)
 
     def box_voxels(self, label: int) -> int:
         """Voxels of the label's box on the image's grid: how long its features will take."""
@@ -242,11 +245,14 @@ def policy_grid(geometry: Geometry, policy: Policy) -> Geometry:
 def resegmented(
     image: NDArray[np.floating[Any]],
     mask: NDArray[np.bool_],
-    box: Box,
+    boxes: tuple[Box, Box],
     spacing: Spacing,
     policy: Policy,
 ) -> Region | Reason:
-    """A region with its intensity mask: the range and the outlier limits both hold (IBSI IF9H)."""
+    """A region with its intensity mask: the range and the outlier limits both hold (IBSI IF9H).
+
+    ``boxes``: the mask's tight box in ``image``, and on the policy's grid.
+    """
     intensities = gathered(image, mask)
     if not np.isfinite(intensities).all():
         return Reason.NOT_FINITE_INTENSITY
@@ -255,13 +261,13 @@ def resegmented(
         mean, spread = intensities.mean(), policy.outlier_sigma * intensities.std()
         low, high = max(low, mean - spread), min(high, mean + spread)
     if np.isinf(low) and np.isinf(high):
-        return Region(image, mask, mask, intensities, box, spacing)
+        return Region(image, mask, mask, intensities, *boxes, spacing)
     keeps = (intensities >= low) & (intensities <= high)
     if not keeps.any():
         return Reason.EMPTY_AFTER_RESEGMENTATION
     kept = mask.copy()
     kept[mask] = keeps
-    return Region(image, mask, kept, intensities[keeps], box, spacing)
+    return Region(image, mask, kept, intensities[keeps], *boxes, spacing)
 
 
 def regions(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wbr_platform.validation.ibsi import validate_ibsi
+from wbr_platform.validation.ibsi2 import validate_ibsi2
 from wbr_platform.validation.report import ValidationReport
 from wbr_platform.validation.suv import validate_suv
 from wbr_platform.validation.teams import validate_sts_features
@@ -15,5 +16,6 @@ Validation = Callable[[Path | None], ValidationReport]
 VALIDATIONS: Mapping[str, tuple[Validation, str]] = {
     "suv": (validate_suv, "SUV: digital reference objects, header vectors, real series, refusals"),
     "ibsi": (validate_ibsi, "features: IBSI-1 reference values"),
+    "ibsi2": (validate_ibsi2, "filters: IBSI-2 response maps and features of a filtered CT"),
     "sts": (validate_sts_features, "features: 34 real patients, the median of nine programs"),
 }
