@@ -88,7 +88,6 @@ def _partial_eta_squared(statistic: Array, numerator: int, degrees: int) -> Expl
         for probability in (1 - tail, tail)
     ]
     low, high = (limit / (limit + patients) for limit in limits)
-    # As close to the truth as a share that is nearly everything needs to be.
     high = np.where(statistic > largest, 1.0, high)
     share = statistic * numerator / (statistic * numerator + degrees)
     return Explained(share, low, high, stats.f.sf(statistic, numerator, degrees))
