@@ -8,6 +8,7 @@ from pathlib import Path
 from wbr_platform.validation.ibsi import validate_ibsi
 from wbr_platform.validation.ibsi2 import validate_ibsi2
 from wbr_platform.validation.report import ValidationReport
+from wbr_platform.validation.segmentation import validate_segmentation
 from wbr_platform.validation.suv import validate_suv
 from wbr_platform.validation.teams import validate_sts_features
 
@@ -18,4 +19,8 @@ VALIDATIONS: Mapping[str, tuple[Validation, str]] = {
     "ibsi": (validate_ibsi, "features: IBSI-1 reference values"),
     "ibsi2": (validate_ibsi2, "filters: IBSI-2 response maps and features of a filtered CT"),
     "sts": (validate_sts_features, "features: 34 real patients, the median of nine programs"),
+    "segmentation": (
+        validate_segmentation,
+        "segmentation: organ statistics, expert contours, measures, simulated lesions",
+    ),
 }
