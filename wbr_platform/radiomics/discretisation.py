@@ -30,6 +30,8 @@ def grey_levels(
     if isinstance(method, FixedBinSize):
         origin = bin_origin(intensities, method, policy)
         levels = np.floor((intensities - origin) / method.width) + 1
+        if method.levels is not None:
+            levels = np.minimum(levels, method.levels)
     else:
         low, high = intensities.min(), intensities.max()
         if low == high:

@@ -16,9 +16,10 @@ from wbr_platform.radiomics.crop import grown, scattered
 from wbr_platform.radiomics.discretisation import grey_levels
 from wbr_platform.radiomics.feature_table import feature_names
 from wbr_platform.radiomics.histogram import histogram_features
+from wbr_platform.radiomics.lifex import lifex_features, log10_entropies
 from wbr_platform.radiomics.local_intensity import intensity_peaks
 from wbr_platform.radiomics.morphology.features import morphological_features
-from wbr_platform.radiomics.policy import Policy
+from wbr_platform.radiomics.policy import LIFEX_FAMILY, Policy
 from wbr_platform.radiomics.reasons import Reason, Value, Values
 from wbr_platform.radiomics.region import Region, RegionSource, region_parameters
 from wbr_platform.radiomics.statistics import intensity_statistics
@@ -159,6 +160,8 @@ def features_of(region: Region, policy: Policy, shared: Shared | None = None) ->
         values |= volume_histogram_features(region.intensities, policy)
     if families & (_TEXTURE_FAMILIES | {"intensity_histogram"}):
         values |= _discretised_features(region, policy)
+    if LIFEX_FAMILY in families:
+        values |= lifex_features(region) | log10_entropies(values)
     return values
 
 

@@ -22,6 +22,8 @@ FAMILIES = (
     "ngtdm",
     "ngldm",
 )
+# Not IBSI's; only policies that name it compute it.
+LIFEX_FAMILY = "lifex"
 AGGREGATIONS_3D = ("3D_avg", "3D_comb", "3D")
 AGGREGATIONS_2D = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "2D", "2_5D")
 
@@ -31,11 +33,12 @@ class FixedBinSize:
     """Grey levels of a fixed width (IBSI Q3RU); the first begins at ``origin``.
 
     Without an origin it is the lower bound of the re-segmentation range, else the region's minimum.
-    Intensities below the origin count as level 1.
+    Intensities below the origin count as level 1, those beyond ``levels`` bins as the last.
     """
 
     width: float
     origin: float | None = None
+    levels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Policy:
     maximum_grey_levels: int = 1024
 
     def __post_init__(self) -> None:
-        unknown = set(self.families) - set(FAMILIES)
+        unknown = set(self.families) - set(FAMILIES) - {LIFEX_FAMILY}
         unknown |= set(self.aggregations) - set(AGGREGATIONS_3D) - set(AGGREGATIONS_2D)
         if unknown:
             raise ValueError(f"unknown families or aggregations: {sorted(unknown)}")
@@ -196,6 +199,28 @@ _CT = Policy(
     round_intensities=True,
     discretisation=FixedBinSize(25.0, origin=-1000.0),
 )
+# LIFEx' defaults for PET: the image's own voxels, 64 levels between 0 and 20 SUV (what is hotter
+# has the last), features averaged over the directions, textures from 64 voxels on.
+_PET_LIFEX = Policy(
+    name="pet_lifex",
+    discretisation=FixedBinSize(20.0 / 64, origin=0.0, levels=64),
+    ivh_discretisation=FixedBinSize(20.0 / 64, origin=0.0),
+    families=(*FAMILIES, LIFEX_FAMILY),
+    aggregations=("3D_avg", "3D"),
+)
+# PyRadiomics' defaults: the image's own voxels, levels of a width of 25, what it has of features.
+# Its levels begin at a multiple of the width, ours at the region's minimum: features that depend on
+# the levels' borders differ by that.
+_PYRADIOMICS = Policy(
+    name="pyradiomics_default",
+    discretisation=FixedBinSize(25.0),
+    families=(
+        *("morphology", "statistics", "intensity_histogram"),
+        *("glcm", "glrlm", "glszm", "ngtdm", "ngldm"),
+    ),
+    aggregations=("3D_avg", "3D"),
+    minimum_texture_voxels=1,
+)
 # What the nine teams of IBSI's third phase used on the soft-tissue sarcoma cohort.
 _STS_PET = Policy(
     name="sts_pet",
@@ -223,6 +248,8 @@ PRESETS: Mapping[str, Policy] = MappingProxyType(
         for policy in (
             _PET,
             _CT,
+            _PET_LIFEX,
+            _PYRADIOMICS,
             _DIGITAL_PHANTOM,
             _IBSI_A,
             _IBSI_B,
