@@ -1,0 +1,1 @@
+"""Benchmarks: what the platform costs beside other programs, measured in one run."""

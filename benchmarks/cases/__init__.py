@@ -1,0 +1,1 @@
+"""Synthetic cases for the benchmarks."""

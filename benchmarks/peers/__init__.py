@@ -1,0 +1,1 @@
+"""Scripts that run other programs, each in an environment of its own."""
