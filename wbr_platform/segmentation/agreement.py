@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from wbr_platform.imaging import Geometry, LabelMap
 from wbr_platform.imaging.morphology import BoolArray, Box, bounding_box
 from wbr_platform.imaging.resampling import resample_labels
-from wbr_platform.segmentation.components import connected_components
-from wbr_platform.segmentation.lesion_matching import Overlaps, unmatched_voxels
+from wbr_platform.segmentation.lesion_matching import (
+    AUTOPET_CONNECTIVITY,
+    Components,
+    Overlaps,
+    unmatched_voxels,
+)
 from wbr_platform.segmentation.painting import SAME_GRID_MM
 from wbr_platform.segmentation.surfaces import Surface, SurfaceDistances
 
@@ -63,9 +65,14 @@ class Drawn:
         return Surface.of(self.mask, self.geometry.spacing)
 
     @cached_property
-    def components(self) -> NDArray[np.integer[Any]]:
+    def lesions(self) -> Components:
         """26-connected components."""
-        return connected_components(self.mask)
+        return Components.of(self.mask, 26)
+
+    @cached_property
+    def autopet_lesions(self) -> Components:
+        """Components as autoPET's evaluation counts them."""
+        return Components.of(self.mask, AUTOPET_CONNECTIVITY)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Pair:
     @cached_property
     def overlaps(self) -> Overlaps:
         """Lesions matched."""
-        return Overlaps.of(self.a.components, self.b.components)
+        return Overlaps.of(self.a.lesions, self.b.lesions)
 
 
 # A value, or None and the reason code.
@@ -187,10 +194,10 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "segmentation_quality": _segmentation_quality,
         "panoptic_quality": _overlap(_panoptic_quality),
         "false_positive_volume_ml": _value(
-            lambda p: unmatched_voxels(p.b.mask, p.a.mask) * p.a.geometry.voxel_volume_ml
+            lambda p: unmatched_voxels(p.b.autopet_lesions, p.a.mask) * p.a.geometry.voxel_volume_ml
         ),
         "false_negative_volume_ml": _value(
-            lambda p: unmatched_voxels(p.a.mask, p.b.mask) * p.a.geometry.voxel_volume_ml
+            lambda p: unmatched_voxels(p.a.autopet_lesions, p.b.mask) * p.a.geometry.voxel_volume_ml
         ),
     }
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import cc3d
 import numpy as np
@@ -18,6 +18,20 @@ AUTOPET_CONNECTIVITY: Final = 18
 
 
 @dataclass(frozen=True)
+class Components:
+    """Connected components numbered from 1, and the voxels of each (index 0 is component 1)."""
+
+    labels: NDArray[np.integer[Any]]
+    voxels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, mask: BoolArray, connectivity: Literal[18, 26]) -> Components:
+        """Of a mask (z, y, x)."""
+        labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity)
+        return cls(labels, np.bincount(labels[mask])[1:].astype(np.int64))
+
+
+@dataclass(frozen=True)
 class Overlaps:
     """Components of A and B: voxels of each (index 0 is component 1), voxels shared by pairs."""
 
@@ -26,17 +40,15 @@ class Overlaps:
     pairs: NDArray[np.int64]  # (n, 3): component of A, component of B, shared voxels
 
     @classmethod
-    def of(cls, a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> Overlaps:
-        """Of two arrays of components on one grid, numbered from 1 without gaps."""
-        both = (a > 0) & (b > 0)
+    def of(cls, a: Components, b: Components) -> Overlaps:
+        """Of the components of two masks on one grid."""
+        both = (a.labels > 0) & (b.labels > 0)
         pairs, shared = np.unique(
-            np.stack([a[both], b[both]]).astype(np.int64), axis=1, return_counts=True
+            np.stack([a.labels[both], b.labels[both]]).astype(np.int64),
+            axis=1,
+            return_counts=True,
         )
-        return cls(
-            np.bincount(a.ravel().astype(np.int64))[1:],
-            np.bincount(b.ravel().astype(np.int64))[1:],
-            np.column_stack([pairs.T, shared]),
-        )
+        return cls(a.voxels, b.voxels, np.column_stack([pairs.T, shared]))
 
     @property
     def found_a(self) -> int:
@@ -57,15 +69,7 @@ class Overlaps:
         return np.asarray(iou[iou > MATCH_ABOVE_IOU], dtype=np.float64)
 
 
-def unmatched_voxels(mask: BoolArray, other: BoolArray) -> int:
-    """Voxels of the components of a mask (18-connected) that the other mask nowhere overlaps."""
-    if not mask.any():
-        return 0
-    components = cc3d.connected_components(
-        np.ascontiguousarray(mask), connectivity=AUTOPET_CONNECTIVITY
-    )
-    sizes = np.bincount(components.ravel())
-    touched = np.unique(components[other])
-    sizes[touched] = 0
-    sizes[0] = 0
-    return int(sizes.sum())
+def unmatched_voxels(components: Components, other: BoolArray) -> int:
+    """Voxels of the components that another mask nowhere overlaps."""
+    touched = np.unique(components.labels[other])
+    return int(components.voxels.sum() - components.voxels[touched[touched > 0] - 1].sum())
