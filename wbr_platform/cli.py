@@ -419,6 +419,74 @@ def validate(
 
 
 @app.command()
+def harmonize(
+    table: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="Feature table, CSV or Parquet.")
+    ],
+    batch: Annotated[str, typer.Option(help="Column of the scanner or site.")],
+    output: Annotated[Path, typer.Option(help="Where the harmonised table goes.")],
+    feature: Annotated[
+        list[str] | None, typer.Option(help="Columns to harmonise (all numbers by default).")
+    ] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option(help="Columns whose effect is kept; never the outcome.")
+    ] = None,
+    tissue: Annotated[
+        str | None, typer.Option(help="Column that tells tissues apart: a fit for each.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Column whose balance between batches is checked.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Batch that stays as it is, the others are aligned to it.")
+    ] = None,
+    minimum: Annotated[int, typer.Option(min=2, help="Fewest patients in a batch.")] = 10,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap samples (B-ComBat).")] = 0,
+    estimates: Annotated[Path | None, typer.Option(help="Keep the fit here, for later.")] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="Write here, feature by feature, whether to apply it.")
+    ] = None,
+    apply: Annotated[
+        Path | None, typer.Option(exists=True, help="Apply this kept fit to later patients.")
+    ] = None,
+    new_site: Annotated[
+        bool, typer.Option("--new-site", help="With --apply: the table is of a site that is new.")
+    ] = False,
+) -> None:
+    """Harmonise a feature table of your own across scanners (ComBat).
+
+    `wbr harmonize features.csv --batch scanner --output harmonised.csv --verdicts verdicts.csv`
+    """
+    from wbr_platform.harmonization import later_patients
+    from wbr_platform.harmonization.table import TableOptions, harmonize_table
+    from wbr_platform.harmonization.table_columns import read_table, write_table
+
+    frame = read_table(table)
+    if apply is not None:
+        fit = later_patients.estimates_from_json(apply.read_text(encoding="utf-8"))
+        if new_site:
+            fit = later_patients.add_batch_from_table(frame, batch, fit, tissue)
+        write_table(later_patients.apply_to_table(frame, batch, fit, tissue), output)
+    else:
+        options = TableOptions(
+            tissue=tissue,
+            outcome=outcome,
+            reference_batch=reference,
+            minimum_per_batch=minimum,
+            n_boot=bootstrap,
+            verdicts=verdicts is not None,
+        )
+        result = harmonize_table(frame, batch, feature, covariate or (), options)
+        fit = dict(result.estimates)
+        write_table(result.frame, output)
+        if verdicts is not None:
+            write_table(result.verdicts, verdicts)
+    if estimates is not None:
+        estimates.write_text(later_patients.estimates_to_json(fit), encoding="utf-8")
+    console.print(f"{output}", soft_wrap=True)
+
+
+@app.command()
 def features(
     dialect: Annotated[
         Dialect, typer.Option(help="Whose names to show beside ours.")

@@ -27,7 +27,7 @@ WHERE r.kind IN ('healthy_organ', 'tumour_burden') OR (r.kind = 'lesion' AND r.r
     group_name="cohort",
     kinds={"scikitlearn", "parquet"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     description="Features before and after ComBat across scanners, one fit for each tissue.",
 )
 def harmonized_features_asset(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
