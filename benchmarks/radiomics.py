@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import SimpleITK as sitk
 
 from benchmarks.cases.whole_body import BIN_WIDTHS, Grid, WholeBody
 from benchmarks.measuring import measured
@@ -32,6 +33,7 @@ from wbr_platform.imaging.nifti import (
     write_labelmap,
     write_volume,
 )
+from wbr_platform.imaging.simpleitk import to_image
 from wbr_platform.radiomics.engine import extract
 from wbr_platform.radiomics.policy import PRESETS, Policy
 
@@ -96,7 +98,12 @@ def write_case(body: WholeBody, grid: Grid, folder: Path) -> None:
     """Image and label maps as NIfTI files."""
     folder.mkdir(parents=True)
     case = body.case(grid)
-    write_volume(case.volume, folder / "image.nii.gz")
+    if grid == "pet":
+        write_volume(case.volume, folder / "image.nii.gz")
+    else:  # HU are whole numbers, and files of them small
+        whole = np.rint(case.volume.array).astype(np.int16)
+        image = to_image(whole, case.volume.geometry)
+        sitk.WriteImage(image, str(folder / "image.nii.gz"), True, 1)
     write_labelmap(case.organs, folder / "organs.nii.gz")
     write_labelmap(case.lesions, folder / "lesions.nii.gz")
 

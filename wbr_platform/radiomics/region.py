@@ -119,6 +119,8 @@ class RegionSource:
             for w, o in zip(wide, self._window, strict=True)
         ]
         image = cut_padded(self._image, (on_window[0], on_window[1], on_window[2]), np.nan)
+        if self._policy.round_intensities:
+            np.rint(image, out=image)
         padded = np.zeros(image.shape, dtype=np.bool_)
         core = [slice(m, n - m) for m, n in zip(self._margin, image.shape, strict=True)]
         tight = core[0], core[1], core[2]
@@ -165,7 +167,7 @@ class RegionSource:
         return sides[0], sides[1], sides[2]
 
     def _interpolated(self, array: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        """The image over the window: interpolated, and rounded where the policy says so."""
+        """The image over the window, not rounded yet."""
         image: NDArray[np.floating[Any]]
         if not self._resampled:
             image = array[self._window]
@@ -177,7 +179,7 @@ class RegionSource:
                 for axis, part in zip(self._axes, self._window, strict=True)
             ]
             image = interpolate(array, (taps[0], taps[1], taps[2]), "float32")
-        return np.rint(image) if self._policy.round_intensities else image
+        return image
 
     def _spline(self, array: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         taps = [
