@@ -98,7 +98,7 @@ def map_in_sandbox(
 @contextmanager
 def _private_folder(workspace: Path) -> Iterator[Path]:
     workspace.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=workspace))
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=workspace.absolute()))
     try:
         yield folder
     finally:

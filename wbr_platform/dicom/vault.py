@@ -29,7 +29,8 @@ class Vault:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+        # The parsing children work in folders of their own: a relative path would lead them astray.
+        self.root = Path(root).absolute()
 
     @property
     def workspace(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,18 +31,22 @@ class Platform:
         """Run ``wbr`` as a user does; its standard output."""
         command = [sys.executable, "-m", "wbr_platform", *arguments]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=self.environment()
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment(),
+            cwd=self.root,
         )
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout
 
     def environment(self) -> dict[str, str]:
-        import os
-
         return {
             **os.environ,
-            "WBR_STORE": str(self.root / "store"),
-            "WBR_VAULT": str(self.root / "vault"),
+            # Relative, as a user types them.
+            "WBR_STORE": "store",
+            "WBR_VAULT": "vault",
             "WBR_WORKERS": "2",
             "WBR_MINIMUM_PER_BATCH": "2",
         }
@@ -59,9 +64,8 @@ class Platform:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Six simulated patients of three scanners, one of them without a weight, all processed."""
     found = Platform(tmp_path_factory.mktemp("platform"))
-    exports = found.root / "cohort"
-    found.wbr("simulate", str(exports), "--patients", str(PATIENTS), "--scale", "tiny")
-    found.wbr("run", str(exports / "exports"), "--clinical", str(exports / "clinical.csv"))
+    found.wbr("simulate", "cohort", "--patients", str(PATIENTS), "--scale", "tiny")
+    found.wbr("run", "cohort/exports", "--clinical", "cohort/clinical.csv")
     return found
 
 
@@ -113,13 +117,19 @@ def test_nothing_outside_the_vault_names_a_patient(platform: Platform) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(platform: Platform) -> None:
-    before = {m.asset: m.created for m in _manifests(platform)}
+    before = _made(platform)
     platform.wbr("run")
-    assert {m.asset: m.created for m in _manifests(platform)} == before
+    assert _made(platform) == before
 
 
-def _manifests(platform: Platform) -> list[object]:
-    return [m for key in platform.store.study_keys() for m in platform.store.study_manifests(key)]
+def _made(platform: Platform) -> dict[tuple[str, str], str]:
+    """When each result of each study was made."""
+    store = platform.store
+    return {
+        (key, manifest.asset): manifest.created
+        for key in store.study_keys()
+        for manifest in store.study_manifests(key)
+    }
 
 
 @pytest.mark.parametrize("output_format", ["csv", "json", "table", "parquet"])
