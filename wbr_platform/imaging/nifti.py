@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from wbr_platform.imaging.simpleitk import geometry_of, to_array, to_image
 from wbr_platform.imaging.volume import LabelMap, Unit, Volume
@@ -59,15 +60,24 @@ def write_labelmap(labelmap: LabelMap, path: Path) -> None:
     labels_path(path).write_text(json.dumps(names, indent=1, ensure_ascii=False) + "\n")
 
 
+def _labels_in(array: NDArray[np.int32]) -> list[int]:
+    """The values of a label map in ascending order; counting is faster than sorting."""
+    if array.min() < 0 or array.max() > 2**16:
+        return [int(label) for label in np.unique(array)]
+    return [int(label) for label in np.flatnonzero(np.bincount(array.ravel()))]
+
+
 def read_labelmap(path: Path) -> LabelMap:
     """Read a label map; labels without a name in the JSON file are called ``label_<n>``."""
     image = read_image(path)
-    array = np.rint(to_array(image)).astype(np.int32)
+    stored = to_array(image)
+    whole = stored if np.issubdtype(stored.dtype, np.integer) else np.rint(stored)
+    array = whole.astype(np.int32)
     names: dict[int, str] = {}
     beside = labels_path(path)
     if beside.exists():
         names = {int(label): name for label, name in json.loads(beside.read_text()).items()}
-    for label in np.unique(array):
+    for label in _labels_in(array):
         if label != 0:
-            names.setdefault(int(label), f"label_{int(label)}")
+            names.setdefault(label, f"label_{label}")
     return LabelMap(array, geometry_of(image), names)
