@@ -48,7 +48,7 @@ test: lint
 docs: install
 	$(BIN)/python -m wbr_platform.documentation docs
 	$(BIN)/python -m wbr_platform.validation.readme_table README.md
-	for name in suv ibsi sts; do \
+	for name in suv ibsi ibsi2 sts combat segmentation; do \
 		$(BIN)/wbr validate $$name --markdown docs/validation_$$name.md > /dev/null || true; \
 	done
 

@@ -14,7 +14,6 @@ from wbr_platform.reporting.strings import (
     biomarker_name,
     reason_in_words,
     region_name,
-    spelt_out,
     step_name,
 )
 from wbr_platform.reporting.tables import (
@@ -236,11 +235,13 @@ def agreement_table(agreement: pl.DataFrame) -> Table:
     rows = rows_of(agreement, "algorithm_a", "algorithm_b", "measure", "value", "reason")
     pairs = list(dict.fromkeys((row["algorithm_a"], row["algorithm_b"]) for row in rows))
     found = {(row["algorithm_a"], row["algorithm_b"], row["measure"]): row for row in rows}
-    preferred = ("dice", "volume_a_ml", "volume_b_ml", "volume_difference_ml")
+    # All other measures stand in the warehouse; a reader needs these.
+    shown = ("dice", "hd95_mm", "volume_a_ml", "volume_b_ml", "volume_difference_ml")
     present = {row["measure"] for row in rows}
-    measures = [m for m in preferred if m in present] + sorted(present - set(preferred))
+    measures = [measure for measure in shown if measure in present]
     headings = {
         "dice": ("Dice overlap", ""),
+        "hd95_mm": ("95 % Hausdorff distance", "mm"),
         "volume_a_ml": ("First volume", "mL"),
         "volume_b_ml": ("Second volume", "mL"),
         "volume_difference_ml": ("Difference", "mL"),
@@ -250,7 +251,7 @@ def agreement_table(agreement: pl.DataFrame) -> Table:
         [
             Column("First"),
             Column("Second"),
-            *(Column(*headings.get(m, (spelt_out(m), "")), numeric=True) for m in measures),
+            *(Column(*headings[m], numeric=True) for m in measures),
         ],
         [
             [

@@ -186,7 +186,7 @@ TABLES: Mapping[str, TableSchema] = {
             "study_key": _STUDY,
             "algorithm_a": Column(Text, "First algorithm.", required=True),
             "algorithm_b": Column(Text, "Second algorithm.", required=True),
-            "measure": Column(Text, "dice, volume_a_ml, volume_b_ml or volume_difference_ml."),
+            "measure": Column(Text, "Name of the measure, for example dice, hd95_mm, lesion_f1."),
             "value": Column(Real, "Value; null when it is not defined."),
             "reason": _REASON,
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from wbr_platform.validation.combat import validate_combat
 from wbr_platform.validation.ibsi import validate_ibsi
 from wbr_platform.validation.ibsi2 import validate_ibsi2
 from wbr_platform.validation.report import ValidationReport
@@ -19,6 +20,7 @@ VALIDATIONS: Mapping[str, tuple[Validation, str]] = {
     "ibsi": (validate_ibsi, "features: IBSI-1 reference values"),
     "ibsi2": (validate_ibsi2, "filters: IBSI-2 response maps and features of a filtered CT"),
     "sts": (validate_sts_features, "features: 34 real patients, the median of nine programs"),
+    "combat": (validate_combat, "ComBat: R's values, properties, refusals, planted mistakes"),
     "segmentation": (
         validate_segmentation,
         "segmentation: organ statistics, expert contours, measures, simulated lesions",

@@ -161,7 +161,7 @@ def derived_rows(root: Path) -> list[ValidationRow]:
 
 # Region: the organ it must lie in (empty: none), its side of the lungs' middle ("": both), and how
 # many of the studies may have none.
-# One study's liver (1.1 L) lies left of the lungs' middle, beside the spleen: no rule is at fault.
+# One study's liver (1.1 L) lies left of the lungs' middle, beside the spleen; the rule refuses it.
 _CHECKS: dict[str, tuple[str, str, float]] = {
     "liver_sphere": ("liver", "right", 1.0),
     "liver_core": ("liver", "right", 1.0),

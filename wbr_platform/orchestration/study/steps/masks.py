@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,11 @@ from wbr_platform.orchestration.study.step import StepResult, StudyStep
 from wbr_platform.orchestration.study.workspace import StudyWorkspace
 from wbr_platform.refusal import Refusal
 from wbr_platform.segmentation.catalogue import SEGMENTERS
-from wbr_platform.segmentation.segmenter import Segmentation, SegmentationInputs
+from wbr_platform.segmentation.segmenter import (
+    RemovedUptake,
+    Segmentation,
+    SegmentationInputs,
+)
 from wbr_platform.settings import Settings
 
 MASK_FILE = "labels.nii.gz"
@@ -66,6 +71,7 @@ def segment(study: StudyWorkspace, algorithm: str) -> StepResult:
     segmentation = segmenter.segment(inputs)
     write_segmentation(segmentation, study)
     metadata: dict[str, Any] = {
+        "physiological_uptake_left_out_ml": sum(part.volume_ml for part in segmentation.removed),
         "regions": len(segmentation.labelmap.labels),
         "voxels": int((segmentation.labelmap.array > 0).sum()),
         "notes": list(segmentation.notes),
@@ -88,6 +94,7 @@ def write_segmentation(segmentation: Segmentation, study: StudyWorkspace) -> Non
         "version": segmentation.version,
         "grid": segmentation.grid,
         "notes": list(segmentation.notes),
+        "removed": [asdict(uptake) for uptake in segmentation.removed],
     }
     (study.folder / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
@@ -104,6 +111,10 @@ def read_segmentation(study: StudyWorkspace, algorithm: str) -> Segmentation | N
         version=record["version"],
         grid=record["grid"],
         notes=tuple(record["notes"]),
+        removed=tuple(
+            RemovedUptake(**{**uptake, "centroid": tuple(uptake["centroid"])})
+            for uptake in record["removed"]
+        ),
     )
 
 

@@ -72,7 +72,7 @@ def agreement_step(settings: Settings) -> StudyStep:
         upstream=tuple(step_name(n) for n in settings.lesion_algorithms),
         group="segmentation",
         kinds=("parquet",),
-        description="Dice and volumes for every pair of lesion algorithms.",
-        code_version="1",
+        description="Overlap, surface distances, volumes and lesion-wise detection of every pair.",
+        code_version="2",
         tables=("segmentation_agreement",),
     )
