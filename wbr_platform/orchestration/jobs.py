@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from wbr_platform.orchestration.partitions import STUDIES
-
 INGEST_JOB = "ingest_exports"
 STUDY_JOB = "process_studies"
 COHORT_JOB = "refresh_cohort"
@@ -29,7 +27,6 @@ def build_jobs(study_assets: dg.AssetsDefinition) -> list[dg.UnresolvedAssetJobD
         dg.define_asset_job(
             STUDY_JOB,
             selection=studies,
-            partitions_def=STUDIES,
             executor_def=dg.in_process_executor,
             description="From export to study page, for any number of studies in one run.",
         ),
