@@ -104,7 +104,7 @@ STEP = StudyStep(
     group="radiomics",
     kinds=("numba", "parquet"),
     description="IBSI features of every region from PET and CT; a missing value has its reason.",
-    code_version="1",
+    code_version="2",
     tables=("features",),
     parameters=lambda settings: {
         "pet_policy": PRESETS[settings.pet_policy].policy_hash,
