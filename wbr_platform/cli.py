@@ -306,7 +306,7 @@ def sql(
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option(help="Port of the user interface.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the user interface.")] = 3000,
     host: Annotated[str, typer.Option(help="Address it listens on.")] = "127.0.0.1",
     inbox: Annotated[
         Path | None, typer.Option(help="Folder that is watched for new exports (WBR_INBOX).")
